@@ -1,0 +1,47 @@
+#pragma once
+// A string of bounded length that lives where it stands: no allocation, trivially copyable.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "core/error.h"
+
+namespace tokend::core {
+
+template <std::size_t capacity>
+class FixedString {
+  static_assert(capacity <= 255);
+
+ public:
+  static constexpr std::size_t kCapacity = capacity;
+
+  constexpr FixedString() noexcept = default;
+  // Trips a CHECK when `text` does not fit: ask fits() first where the text is from outside.
+  explicit FixedString(std::string_view text) noexcept {
+    CHECK(fits(text));
+    length_ = static_cast<std::uint8_t>(text.size());
+    std::memcpy(bytes_, text.data(), text.size());
+  }
+
+  [[nodiscard]] static constexpr bool fits(std::string_view text) noexcept {
+    return text.size() <= capacity;
+  }
+  [[nodiscard]] std::string_view view() const noexcept { return {bytes_, length_}; }
+  [[nodiscard]] bool empty() const noexcept { return length_ == 0; }
+  [[nodiscard]] std::size_t size() const noexcept { return length_; }
+
+  friend bool operator==(const FixedString& left, const FixedString& right) noexcept {
+    return left.view() == right.view();
+  }
+  friend auto operator<=>(const FixedString& left, const FixedString& right) noexcept {
+    return left.view() <=> right.view();
+  }
+
+ private:
+  std::uint8_t length_ = 0;
+  char bytes_[capacity] = {};
+};
+
+}  // namespace tokend::core

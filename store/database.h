@@ -1,0 +1,66 @@
+#pragma once
+// Durable, ordered bytes behind a few calls. The committer is the only writer; any thread reads.
+// RocksDatabase (store/rocks.h) is the one that serves; the simulator has one of its own that
+// forgets what was not synced.
+//
+// A batch is visible to readers only once it is as durable as its commit asked for.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/error.h"
+
+namespace tokend::store {
+
+enum class Family : std::uint8_t {
+  meta,         // format version, token key, user count
+  tokens,       // locator -> TokenRecord
+  users,        // user id -> User
+  usernames,    // folded username -> user id
+  emails,       // folded e-mail -> user id
+  members,      // role byte + user id -> nothing: who holds a role
+  permissions,  // permission id -> roles and time
+  count_,
+};
+
+// How far a read may go.
+enum class Reach : std::uint8_t {
+  memory,  // memtables and block cache: never blocks on the disk
+  disk,
+};
+
+enum class Found : std::uint8_t { yes, no, unknown };  // unknown: only with Reach::memory
+
+class Batch {
+ public:
+  virtual ~Batch() = default;
+  virtual void put(Family family, std::string_view key, std::string_view value) = 0;
+  virtual void remove(Family family, std::string_view key) = 0;
+  virtual void clear() noexcept = 0;
+  [[nodiscard]] virtual std::size_t count() const noexcept = 0;
+};
+
+class Database {
+ public:
+  virtual ~Database() = default;
+
+  [[nodiscard]] virtual core::Result<Found> get(Family family, std::string_view key, Reach reach,
+                                                std::string& value) const = 0;
+  // Keys from `from` on, in order, until `visit` returns false. May read the disk.
+  [[nodiscard]] virtual core::Result<void> scan(
+      Family family, std::string_view from,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
+  // The greatest key of a family; empty when it has none.
+  [[nodiscard]] virtual core::Result<std::string> last_key(Family family) const = 0;
+
+  [[nodiscard]] virtual std::unique_ptr<Batch> make_batch() const = 0;
+  // All of the batch or nothing, synced before it returns. A failure is final: every later commit
+  // fails with Errc::unavailable, because what the disk holds is no longer known.
+  [[nodiscard]] virtual core::Result<void> commit(Batch& batch) = 0;
+};
+
+}  // namespace tokend::store

@@ -1,0 +1,204 @@
+#pragma once
+// What a core asks of the store. An operation is an object of the asker's: fields to fill in, a
+// continuation, fields that come back. The same object travels to the committer or a worker and
+// home again, so asking allocates nothing and a queue can be no longer than its askers.
+//
+// The continuation runs once, on the asking core: before the call returns when memory held the
+// answer, later when it did not. So after handing an operation to the Store nothing of it (and
+// nothing that its continuation may destroy) may be touched.
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+#include "core/mailbox.h"
+#include "store/permission.h"
+#include "store/token.h"
+#include "store/user.h"
+
+namespace tokend::store {
+
+class Operation : public core::Message {
+ public:
+  Operation() = default;
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+
+  // operation.then<&CreateToken::on_issued>(*this)
+  template <auto method, class Object>
+  void then(Object& object) noexcept {
+    context_ = &object;
+    continuation_ = [](void* context) noexcept { (static_cast<Object*>(context)->*method)(); };
+  }
+
+  // Set before the continuation runs.
+  std::expected<void, core::Errc> result;
+
+  // For the store: runs the continuation, after which the operation may be gone.
+  void finish() noexcept { continuation_(context_); }
+
+  core::Mailbox* home = nullptr;  // set by the Store that the operation was handed to
+
+ private:
+  void* context_ = nullptr;
+  void (*continuation_)(void*) noexcept = nullptr;
+};
+
+// ---- Reads. Memory first; a worker reads the disk when memory does not know. -------------------
+
+// The user of an authenticated request.
+struct Caller {
+  UserId id;
+  RoleSet roles;
+  Locator token;  // the presented one
+  std::int64_t token_expires_ms = 0;
+  TokenKind token_kind = TokenKind::login;
+};
+
+// Fails with not_found for every reason why a token does not authenticate (contract 1.3: all
+// identical): unknown, expired, revoked, another user's, holder deactivated. `unavailable`, `full`
+// or `io` when it could not be decided.
+struct Authenticate : Operation {
+  // In. The text of the token; not kept. At most kTokenTextMax bytes are looked at.
+  std::string_view token;
+  // In. Must be the holder's id; `any_user` for login by resume.
+  std::string_view user_id;
+  bool any_user = false;
+
+  // Out.
+  Caller caller;
+  const User* user = nullptr;  // valid until the continuation returns
+
+  // The store's own, for the way through a worker.
+  Digest digest{};
+  UserId expected_user;
+  std::optional<Locator> locator;
+  std::optional<TokenRecord> loaded_token;
+  std::optional<User> loaded_user;
+};
+
+enum class UserKey : std::uint8_t { id, username, email };
+
+// Fails with not_found when there is no such user.
+struct FindUser : Operation {
+  UserKey key = UserKey::id;
+  // In: an id, or a name as the client gave it (folded by the store). Copied when a worker is
+  // asked.
+  std::string_view value;
+
+  const User* user = nullptr;  // valid until the continuation returns
+
+  std::string folded;  // the store's own
+  std::optional<User> loaded;
+};
+
+// Users in order of their folded names, from `offset`, at most `count`.
+struct ListUsers : Operation {
+  std::size_t offset = 0;
+  std::size_t count = 50;
+
+  std::vector<User> users;
+  std::size_t total = 0;
+};
+
+// ---- Writes. Durable before the continuation runs; revocations also acknowledged by all cores. --
+
+enum class WriteKind : std::uint8_t {
+  issue_token,
+  revoke_token,
+  create_user,
+  update_user,
+  delete_user,
+  update_permissions,
+};
+
+struct Write : Operation {
+  explicit Write(WriteKind write_kind) noexcept : kind(write_kind) {}
+  const WriteKind kind;
+};
+
+// Drops the user's oldest tokens beyond the limit in the same commit. Fails with not_found when
+// the user has been deleted and with refused when it has been deactivated meanwhile.
+struct IssueToken : Write {
+  IssueToken() noexcept : Write(WriteKind::issue_token) {}
+  UserId user;
+  UserId issuer;
+  TokenKind token_kind = TokenKind::issued;
+  // Counted from the moment of issue; 0: the server's setting. Ignored for personal tokens.
+  std::int64_t lifetime_ms = 0;
+  std::array<std::uint8_t, 16> address{};
+
+  TokenText token{};  // shown once, never stored
+  Locator locator;
+  std::int64_t expires_ms = 0;
+  Digest digest{};
+};
+
+// Idempotent: a token that is gone already is a success.
+struct RevokeToken : Write {
+  RevokeToken() noexcept : Write(WriteKind::revoke_token) {}
+  UserId user;
+  Locator locator;
+};
+
+// Makes the id and the times; `user.roles` empty means the role `user`. Fails with `exists`
+// (conflict says of what), or `invalid`.
+struct CreateUser : Write {
+  CreateUser() noexcept : Write(WriteKind::create_user) {}
+  User user;  // in and out
+
+  enum class Conflict : std::uint8_t { none, username, email };
+  Conflict conflict = Conflict::none;
+};
+
+// Changes what is set, and nothing else, in one write. Fails with not_found, and with `refused`
+// when the last active admin would be gone. Deactivating revokes every token.
+struct UpdateUser : Write {
+  UpdateUser() noexcept : Write(WriteKind::update_user) {}
+  UserId id;
+  std::optional<bool> active;
+  RoleSet add_roles;
+  RoleSet remove_roles;
+  // Revokes every token of the user (dated and personal), or all but `revoke_except`.
+  bool revoke_tokens = false;
+  Locator revoke_except;
+
+  User user;  // out: as it is now
+};
+
+// The user, its names and all of its tokens. Fails with not_found and refused as UpdateUser.
+struct DeleteUser : Write {
+  DeleteUser() noexcept : Write(WriteKind::delete_user) {}
+  UserId id;
+};
+
+struct UpdatePermissions : Write {
+  UpdatePermissions() noexcept : Write(WriteKind::update_permissions) {}
+  struct Change {
+    Permission permission;
+    RoleSet roles;
+  };
+  std::vector<Change> changes;
+};
+
+// ---- Passwords. bcrypt of the hex SHA-256 of the password, on a bounded pool; `full` at its
+// limit.
+
+struct HashPassword : Operation {
+  std::string sha256_hex;     // in; wiped
+  std::string password_hash;  // out
+};
+
+// Also run for unknown users, against a fixed hash, so that time does not tell who exists.
+struct VerifyPassword : Operation {
+  std::string sha256_hex;     // in; wiped
+  std::string password_hash;  // in; empty: nobody's, the answer is false
+  bool matches = false;       // out
+};
+
+}  // namespace tokend::store

@@ -1,0 +1,69 @@
+#pragma once
+// The store as one core sees it: authenticate, look up, issue, revoke. The only class of this
+// folder that http/api calls.
+//
+// Operation: what memory holds is answered at once. A read that memory does not hold tries the
+// database's memory (memtables and block cache) and then goes to a worker. Every write goes to the
+// committer. Answers come home through the core's mailbox.
+//
+// Concurrency: one instance per core, used on that core's thread only; no locks. The permissions
+// and the caches are the core's own copies, kept true by the committer's invalidations.
+//
+// Invariant (DESIGN section 3.3): an entry that was read before a revocation never enters a cache
+// after the revocation was applied to it. A read that left for a worker remembers the epochs of its
+// keys; the answer fills the cache only if no invalidation has moved them.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "core/clock.h"
+#include "core/mailbox.h"
+#include "store/operation.h"
+
+namespace tokend::store {
+
+class Committer;
+class Database;
+class Executor;
+
+struct StoreOptions {
+  std::size_t token_cache_entries = 1U << 20;  // of each core; rounded up to a power of two
+  std::size_t user_cache_entries = 1U << 17;   // of each core; rounded up to a power of two
+};
+
+struct StoreParts {
+  const Database& database;
+  Committer& committer;
+  Executor& readers;    // disk reads that memory could not answer
+  Executor& hashers;    // bcrypt
+  core::Mailbox& home;  // of this core
+  const core::TurnClock& clock;
+};
+
+class Store {
+ public:
+  Store(const StoreParts& parts, const StoreOptions& options);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  void authenticate(Authenticate& operation) noexcept;
+  void find_user(FindUser& operation) noexcept;
+  void list_users(ListUsers& operation) noexcept;
+
+  void write(Write& operation) noexcept;
+
+  void hash_password(HashPassword& operation) noexcept;
+  void verify_password(VerifyPassword& operation) noexcept;
+
+  [[nodiscard]] const PermissionTable& permissions() const noexcept;
+  // False after a failed sync: nothing is acknowledged until a restart.
+  [[nodiscard]] bool healthy() const noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tokend::store
