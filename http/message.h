@@ -98,6 +98,7 @@ enum class Refusal : std::uint8_t {
   request_timeout,          // 408
   content_too_large,        // 413
   uri_too_long,             // 414
+  expectation_failed,       // 417: an Expect that is not 100-continue
   header_fields_too_large,  // 431
   not_implemented,          // 501: a method or transfer coding that is not known
   version_not_supported,    // 505
@@ -105,5 +106,8 @@ enum class Refusal : std::uint8_t {
 };
 
 [[nodiscard]] int status_of(Refusal refusal) noexcept;
+
+// The whole line "HTTP/1.1 200 OK\r\n"; empty for a status that no part of the server answers with.
+[[nodiscard]] std::string_view status_line_of(int status) noexcept;
 
 }  // namespace tokend::http
