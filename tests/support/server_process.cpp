@@ -1,0 +1,115 @@
+#include "tests/support/server_process.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/error.h"
+
+namespace tokend::tests {
+namespace {
+
+constexpr Milliseconds kStartTimeout{30'000};
+constexpr std::size_t kReportBytes = 4096;
+
+}  // namespace
+
+ServerProcess::ServerProcess(ServerSettings settings) : settings_(std::move(settings)) {
+  for (const auto& [name, value] : settings_.environment) {
+    if (name.ends_with("PASS") || name.ends_with("SECRET")) remember_secret(value);
+  }
+  remember_secret(kAdminPassword);
+}
+
+ServerProcess::~ServerProcess() = default;
+
+Launch ServerProcess::launch() const {
+  Launch launch;
+  launch.program = program_path("tokend");
+  launch.stderr_path = directory_.path() + "/stderr";
+  launch.before_exec = settings_.before_exec;
+  launch.arguments = {"--data", data_path(), "--bcrypt-cost", "4"};
+  const auto given = [this](std::string_view flag) {
+    return std::find(settings_.flags.begin(), settings_.flags.end(), flag) != settings_.flags.end();
+  };
+  if (!given("--listen"))
+    launch.arguments.insert(launch.arguments.end(), {"--listen", "127.0.0.1:0"});
+  if (!given("--cores")) launch.arguments.insert(launch.arguments.end(), {"--cores", "2"});
+  launch.arguments.insert(launch.arguments.end(), settings_.flags.begin(), settings_.flags.end());
+
+  std::vector<std::pair<std::string, std::string>> environment;
+  if (settings_.default_environment) {
+    environment = {{"ADMIN_USERNAME", kAdminUsername},  {"ADMIN_PASS", kAdminPassword},
+                   {"ADMIN_EMAIL", kAdminEmail},        {"ADMIN_NAME", "Root Admin"},
+                   {"CREATE_TOKENS_FOR_USERS", "true"}, {"API_Enable_Rate_Limiter", "false"}};
+  }
+  for (const auto& [name, value] : settings_.environment) {
+    std::erase_if(environment, [&](const auto& entry) { return entry.first == name; });
+    environment.emplace_back(name, value);
+  }
+  for (const auto& [name, value] : environment) launch.environment.push_back(name + "=" + value);
+  return launch;
+}
+
+bool ServerProcess::start() {
+  CHECK(child_ == nullptr);
+  child_ = std::make_unique<ChildProcess>(launch());
+  constexpr std::string_view kGreeting = "listening on ";
+  while (const auto line = child_->read_line(kStartTimeout)) {
+    if (!line->starts_with(kGreeting)) continue;
+    const auto colon = line->rfind(':');
+    if (colon == std::string::npos) break;
+    const char* digits = line->data() + colon + 1;
+    const auto [end, error] = std::from_chars(digits, line->data() + line->size(), port_);
+    if (error == std::errc{} && port_ != 0) return true;
+    break;
+  }
+  child_.reset();
+  return false;
+}
+
+int ServerProcess::stop(Milliseconds timeout) {
+  send_signal(SIGTERM);
+  const int status = wait(timeout);
+  child_.reset();
+  return status;
+}
+
+void ServerProcess::kill() { child_.reset(); }
+
+void ServerProcess::send_signal(int signal) {
+  CHECK(child_ != nullptr);
+  child_->send_signal(signal);
+}
+
+int ServerProcess::wait(Milliseconds timeout) {
+  CHECK(child_ != nullptr);
+  return child_->wait(timeout).value_or(-1);
+}
+
+std::string ServerProcess::log() const { return read_whole_file(directory_.path() + "/stderr"); }
+
+std::string ServerProcess::report() const {
+  std::string text = log();
+  if (text.size() > kReportBytes) text.erase(0, text.size() - kReportBytes);
+  return "the server's log ends with:\n" + text;
+}
+
+void ServerProcess::remember_secret(std::string_view secret) {
+  if (secret.empty()) return;
+  const std::lock_guard lock(mutex_);
+  secrets_.emplace(secret);
+}
+
+std::vector<std::string> ServerProcess::secrets_in_log() const {
+  const std::string text = log();
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> found;
+  for (const std::string& secret : secrets_) {
+    if (text.find(secret) != std::string::npos) found.push_back(secret);
+  }
+  return found;
+}
+
+}  // namespace tokend::tests
