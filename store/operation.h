@@ -17,6 +17,7 @@
 
 #include "core/error.h"
 #include "core/mailbox.h"
+#include "store/executor.h"
 #include "store/permission.h"
 #include "store/token.h"
 #include "store/user.h"
@@ -42,12 +43,18 @@ class Operation : public core::Message {
   // For the store: runs the continuation, after which the operation may be gone.
   void finish() noexcept { continuation_(context_); }
 
-  core::Mailbox* home = nullptr;  // set by the Store that the operation was handed to
+  // Set by the Store that the operation was handed to: where it comes home to.
+  core::Mailbox* home = nullptr;
+  void* store = nullptr;
+  std::uint32_t core = 0;  // the Store's number among the committer's replicas
 
  private:
   void* context_ = nullptr;
   void (*continuation_)(void*) noexcept = nullptr;
 };
+
+// An operation that may have to block, and is then a worker's job.
+struct BlockingOperation : Operation, Job {};
 
 // ---- Reads. Memory first; a worker reads the disk when memory does not know. -------------------
 
@@ -63,8 +70,8 @@ struct Caller {
 // Fails with not_found for every reason why a token does not authenticate (contract 1.3: all
 // identical): unknown, expired, revoked, another user's, holder deactivated. `unavailable`, `full`
 // or `io` when it could not be decided.
-struct Authenticate : Operation {
-  // In. The text of the token; not kept. At most kTokenTextMax bytes are looked at.
+struct Authenticate : BlockingOperation {
+  // In. The text of the token; not kept.
   std::string_view token;
   // In. Must be the holder's id; `any_user` for login by resume.
   std::string_view user_id;
@@ -74,10 +81,13 @@ struct Authenticate : Operation {
   Caller caller;
   const User* user = nullptr;  // valid until the continuation returns
 
-  // The store's own, for the way through a worker.
+  // The store's own, for the way through a worker. A worker reads one record a trip.
   Digest digest{};
+  Locator locator;
   UserId expected_user;
-  std::optional<Locator> locator;
+  UserId wanted_user;  // empty: the token's record is wanted
+  std::uint64_t guard_epoch = 0;
+  std::uint32_t attempts = 0;
   std::optional<TokenRecord> loaded_token;
   std::optional<User> loaded_user;
 };
@@ -85,7 +95,7 @@ struct Authenticate : Operation {
 enum class UserKey : std::uint8_t { id, username, email };
 
 // Fails with not_found when there is no such user.
-struct FindUser : Operation {
+struct FindUser : BlockingOperation {
   UserKey key = UserKey::id;
   // In: an id, or a name as the client gave it (folded by the store). Copied when a worker is
   // asked.
@@ -93,12 +103,16 @@ struct FindUser : Operation {
 
   const User* user = nullptr;  // valid until the continuation returns
 
-  std::string folded;  // the store's own
+  // The store's own, for the way through a worker. A worker reads one record a trip.
+  std::string folded;
+  UserId wanted_user;  // empty: the name's record is wanted
+  std::uint64_t guard_epoch = 0;
+  std::uint32_t attempts = 0;
   std::optional<User> loaded;
 };
 
 // Users in order of their folded names, from `offset`, at most `count`.
-struct ListUsers : Operation {
+struct ListUsers : BlockingOperation {
   std::size_t offset = 0;
   std::size_t count = 50;
 
@@ -189,13 +203,13 @@ struct UpdatePermissions : Write {
 // ---- Passwords. bcrypt of the hex SHA-256 of the password, on a bounded pool; `full` at its
 // limit.
 
-struct HashPassword : Operation {
+struct HashPassword : BlockingOperation {
   std::string sha256_hex;     // in; wiped
   std::string password_hash;  // out
 };
 
 // Also run for unknown users, against a fixed hash, so that time does not tell who exists.
-struct VerifyPassword : Operation {
+struct VerifyPassword : BlockingOperation {
   std::string sha256_hex;     // in; wiped
   std::string password_hash;  // in; empty: nobody's, the answer is false
   bool matches = false;       // out

@@ -26,10 +26,12 @@ namespace tokend::store {
 class Committer;
 class Database;
 class Executor;
+class MissGuard;
 
 struct StoreOptions {
   std::size_t token_cache_entries = 1U << 20;  // of each core; rounded up to a power of two
   std::size_t user_cache_entries = 1U << 17;   // of each core; rounded up to a power of two
+  int bcrypt_cost = 10;                        // of passwords hashed from now on
 };
 
 struct StoreParts {
@@ -39,8 +41,12 @@ struct StoreParts {
   Executor& hashers;    // bcrypt
   core::Mailbox& home;  // of this core
   const core::TurnClock& clock;
+  // Only tests pass one of their own (store/miss_guard.h).
+  MissGuard* guard = nullptr;
 };
 
+// Constructed after Committer::open and before any thread runs: it joins the committer's replicas
+// and copies the permissions. Destroyed after all threads ended.
 class Store {
  public:
   Store(const StoreParts& parts, const StoreOptions& options);
@@ -60,6 +66,17 @@ class Store {
   [[nodiscard]] const PermissionTable& permissions() const noexcept;
   // False after a failed sync: nothing is acknowledged until a restart.
   [[nodiscard]] bool healthy() const noexcept;
+
+  struct Counters {
+    std::uint64_t token_hits = 0;
+    std::uint64_t token_misses = 0;
+    std::uint64_t user_hits = 0;
+    std::uint64_t user_misses = 0;
+    std::uint64_t worker_reads = 0;
+    std::uint64_t guarded_fills = 0;  // an answer came home after its key had been invalidated
+  };
+  // This core's thread.
+  [[nodiscard]] const Counters& counters() const noexcept;
 
  private:
   struct Impl;

@@ -1,0 +1,90 @@
+#pragma once
+// What one batch revoked or changed, told to every core before anybody is told that it is done.
+//
+// Operation: the committer fills a Broadcast and posts one notice to every core. Each core applies
+// all of it to its caches, then acknowledges. The core that acknowledges last sends the operations
+// that waited for it home, and the Broadcast itself back to the committer. So when an operation's
+// continuation runs, no core's cache holds the old state (DESIGN section 3.3).
+//
+// Concurrency: written by the committer between take-out and post; read-only for the cores from
+// then on; the one atomic is the count of cores still awaited. No core waits for another: a core
+// acknowledges in the turn in which it takes the notice, also while it drains.
+//
+// Limits: the committer owns a fixed number of Broadcasts (CommitterOptions::broadcasts_max) and
+// starts no batch without a free one.
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/mailbox.h"
+#include "store/permission.h"
+#include "store/token.h"
+
+namespace tokend::store {
+
+class Broadcast;
+
+// One core's copies of what the committer changes.
+class Replica {
+ public:
+  // On the core's thread. Applies everything, then calls acknowledge().
+  virtual void apply(Broadcast& broadcast) noexcept = 0;
+  [[nodiscard]] virtual core::Mailbox& home() noexcept = 0;
+
+ protected:
+  ~Replica() = default;
+};
+
+class Broadcast : public core::Message {
+ public:
+  Broadcast(std::span<Replica* const> replicas, core::Mailbox& committer);
+
+  // ---- The committer's, before post(). ----
+  std::vector<Locator> removed_tokens;
+  std::vector<UserId> changed_users;
+  bool permissions_changed = false;
+  PermissionTable permissions;  // meaningful when permissions_changed
+
+  // `core` is the replica's number. The operation goes home after the last acknowledgement.
+  void add_waiting(std::size_t core, core::Message& operation) noexcept {
+    links_[core].waiting.push_back(operation);
+  }
+  [[nodiscard]] bool empty() const noexcept { return !used_; }
+  void mark_used() noexcept { used_ = true; }
+  // The notice for a core, to be posted to its mailbox by the committer; all of them exactly once.
+  [[nodiscard]] core::Message& notice(std::size_t core) noexcept { return links_[core].notice; }
+  void arm() noexcept;
+  void clear() noexcept;
+  // Gives up: the operations that would have waited, for a batch that failed.
+  [[nodiscard]] core::MessageList take_waiting(std::size_t core) noexcept;
+
+  // ---- The cores'. ----
+  // The first of this core's operations that wait, in the order of the batch; read-only.
+  [[nodiscard]] const core::Message* waiting(std::size_t core) const noexcept {
+    return links_[core].waiting.front();
+  }
+  void acknowledge() noexcept;
+
+  // Its address in Message::deliver is how the committer tells a Broadcast that came back.
+  static void came_back(core::Message& message) noexcept;
+
+ private:
+  struct Notice : core::Message {
+    Broadcast* broadcast = nullptr;
+    Replica* replica = nullptr;
+  };
+  struct Link {
+    Notice notice;
+    core::MessageList waiting;
+  };
+
+  core::Mailbox& committer_;
+  std::vector<Link> links_;  // one for each core
+  bool used_ = false;
+  std::atomic<std::size_t> awaited_{0};
+};
+
+}  // namespace tokend::store

@@ -1,0 +1,96 @@
+#pragma once
+// The only writer. Takes what all cores left, makes one batch of it, syncs once, answers.
+//
+// Operation: step() takes everything that waits, up to a named number of operations, and then, in
+// this order: 1. write (mint, check the rules, fill the batch) 2. sync 3. invalidate 4. answer.
+// Operations that revoke nothing go home at once, one list for each core. Those that revoke or
+// change what caches hold wait in a Broadcast until every core has dropped the old state.
+//
+// The committer mints the tokens itself: it is the one place where the order of issue is decided,
+// so the order of locators is the order of commits, "revoke everything" is simply the next locator,
+// the limit of tokens has no ties, and inserts go to the tail of the database.
+//
+// Concurrency: mailbox().post() from any thread; healthy(), last_issued_ms() and failure() from any
+// thread; everything else on one thread, CommitterThread's or a simulator's.
+//
+// Limits: CommitterOptions. A failed commit is final: everything after it is answered with
+// Errc::unavailable until a restart, because what the disk holds is no longer known.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/error.h"
+#include "core/mailbox.h"
+#include "store/bootstrap.h"
+#include "store/broadcast.h"
+#include "store/database.h"
+#include "store/operation.h"
+#include "store/permission.h"
+
+namespace tokend::store {
+
+struct CommitterOptions {
+  std::size_t batch_operations_max = 4096;  // the rest goes into the next batch
+  std::size_t broadcasts_max = 64;          // batches whose invalidations are not yet acknowledged
+  std::size_t tokens_per_user_max = 50;     // dated ones; the oldest beyond it are dropped
+  std::size_t indexed_tokens_max = 256U << 20;  // live dated tokens of the whole store
+  std::size_t indexed_users_max = 64U << 20;    // users with live tokens, or recently issued for
+  std::int64_t token_lifetime_ms = 90LL * 24 * 3600 * 1000;
+};
+
+struct CommitterParts {
+  Database& database;
+  const core::Clock& clock;
+  core::Waker& waker;   // of the thread that steps
+  RandomBytes& random;  // the stepping thread's own
+};
+
+class Committer {
+ public:
+  // Reads the permissions, the users and the index of live tokens. Blocking; before threads run.
+  [[nodiscard]] static core::Result<std::unique_ptr<Committer>> open(
+      const CommitterParts& parts, const Identity& identity, const CommitterOptions& options);
+  ~Committer();
+  Committer(const Committer&) = delete;
+  Committer& operator=(const Committer&) = delete;
+
+  // Before threads run. Returns the replica's number.
+  [[nodiscard]] std::uint32_t attach(Replica& replica);
+
+  [[nodiscard]] core::Mailbox& mailbox() noexcept;
+  // One batch. False: nothing waits, or what waits needs a Broadcast and all are under way (the one
+  // that comes back wakes the committer).
+  bool step() noexcept;
+
+  [[nodiscard]] bool healthy() const noexcept;
+  // Why it is not healthy; for the operator.
+  [[nodiscard]] const std::string& failure() const noexcept;
+  // No token that exists was issued later than this. Moves before any answer leaves.
+  [[nodiscard]] std::int64_t last_issued_ms() const noexcept;
+  [[nodiscard]] const Identity& identity() const noexcept;
+  // As of open(); afterwards each core has its own copy.
+  [[nodiscard]] const PermissionTable& permissions() const noexcept;
+
+  // The stepping thread's.
+  struct Counters {
+    std::uint64_t batches = 0;
+    std::uint64_t operations = 0;
+    std::uint64_t tokens_issued = 0;
+    std::uint64_t tokens_dropped = 0;  // beyond the limit of tokens
+    std::uint64_t broadcasts = 0;
+  };
+  [[nodiscard]] const Counters& counters() const noexcept;
+  [[nodiscard]] std::size_t indexed_tokens() const noexcept;
+
+ private:
+  struct Impl;
+  explicit Committer(std::unique_ptr<Impl> impl) noexcept;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tokend::store
