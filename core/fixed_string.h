@@ -22,7 +22,8 @@ class FixedString {
   explicit FixedString(std::string_view text) noexcept {
     CHECK(fits(text));
     length_ = static_cast<std::uint8_t>(text.size());
-    std::memcpy(bytes_, text.data(), text.size());
+    // An empty view may have no address, which memcpy must not be given.
+    if (!text.empty()) std::memcpy(bytes_, text.data(), text.size());
   }
 
   [[nodiscard]] static constexpr bool fits(std::string_view text) noexcept {

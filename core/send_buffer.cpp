@@ -1,29 +1,22 @@
 #include "core/send_buffer.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <new>
 
 #include "core/error.h"
+#include "core/session.h"
 
 namespace tokend::core {
 
-BlockPool::BlockPool(std::size_t blocks_max) : blocks_max_(blocks_max) {
-  void* memory = mmap(nullptr, blocks_max * sizeof(Block), PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  CHECK(memory != MAP_FAILED);
-  blocks_ = static_cast<Block*>(memory);
-}
-
-BlockPool::~BlockPool() { munmap(blocks_, blocks_max_ * sizeof(Block)); }
+BlockPool::BlockPool(std::size_t blocks_max)
+    : memory_(blocks_max * sizeof(Block) + kReceivePaddingBytes),
+      blocks_max_(blocks_max) {}
 
 Block* BlockPool::take() noexcept {
   Block* block = free_;
   if (block) {
     free_ = block->next;
   } else if (touched_ < blocks_max_) {
-    block = blocks_ + touched_++;
+    block = reinterpret_cast<Block*>(memory_.data()) + touched_++;
   } else {
     return nullptr;
   }
@@ -103,6 +96,13 @@ void SendBuffer::consume(std::size_t count) noexcept {
     if (!first_) last_ = nullptr;
     pool_->give(*sent);
   }
+}
+
+std::span<char> SendBuffer::front_bytes() noexcept {
+  // Empty blocks give way, so that the first one has bytes whenever the buffer has.
+  consume(0);
+  if (!first_) return {};
+  return {first_->data + first_->begin, first_->end - first_->begin};
 }
 
 void SendBuffer::clear() noexcept {

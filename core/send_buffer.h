@@ -9,11 +9,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
+
+#include "core/mapping.h"
 
 namespace tokend::core {
 
-inline constexpr std::size_t kBlockBytes = 8192;
+// Not a power of two: the first lines of blocks would all fall on the same few sets of the caches.
+inline constexpr std::size_t kBlockBytes = 8192 + 64;
 
 struct Block {
   Block* next = nullptr;
@@ -24,13 +28,11 @@ struct Block {
 };
 static_assert(sizeof(Block) == kBlockBytes);
 
-// A core's blocks, in one mapping whose pages are touched only when first used.
+// A core's blocks, in one mapping whose pages are touched only when first used. Behind the last one
+// there is room to read kReceivePaddingBytes (core/session.h): held input is kept in blocks too.
 class BlockPool {
  public:
   explicit BlockPool(std::size_t blocks_max);
-  ~BlockPool();
-  BlockPool(const BlockPool&) = delete;
-  BlockPool& operator=(const BlockPool&) = delete;
 
   [[nodiscard]] Block* take() noexcept;  // nullptr at the limit
   void give(Block& block) noexcept;
@@ -38,7 +40,7 @@ class BlockPool {
   [[nodiscard]] std::size_t blocks_max() const noexcept { return blocks_max_; }
 
  private:
-  Block* blocks_ = nullptr;
+  Mapping memory_;
   Block* free_ = nullptr;
   std::size_t touched_ = 0;
   std::size_t in_use_ = 0;
@@ -54,7 +56,8 @@ class SendBuffer {
 
   // False when the pool is exhausted; the buffer is then broken for good.
   bool append(std::string_view bytes) noexcept {
-    if (last_ && bytes.size() <= Block::kCapacity - last_->end) {
+    // An empty view may have no address, which memcpy must not be given.
+    if (last_ && !bytes.empty() && bytes.size() <= Block::kCapacity - last_->end) {
       std::memcpy(last_->data + last_->end, bytes.data(), bytes.size());
       last_->end += static_cast<std::uint32_t>(bytes.size());
       bytes_ += bytes.size();
@@ -76,7 +79,10 @@ class SendBuffer {
   [[nodiscard]] bool empty() const noexcept { return bytes_ == 0; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
   [[nodiscard]] bool broken() const noexcept { return broken_; }
+  // The chain, oldest bytes first. A block may be empty (reserved, nothing committed).
   [[nodiscard]] const Block* front() const noexcept { return first_; }
+  // The unsent bytes of the first block, to be changed in place; empty only when the buffer is.
+  [[nodiscard]] std::span<char> front_bytes() noexcept;
 
  private:
   bool append_slowly(std::string_view bytes) noexcept;

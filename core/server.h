@@ -1,6 +1,10 @@
 #pragma once
-// A pinned thread, a reactor and a SO_REUSEPORT listener for each core. SKETCH of the public face:
-// the owner of core/ completes it.
+// A pinned thread, a reactor and a SO_REUSEPORT listener per address for each core. The kernel
+// spreads the connections over the listeners; a connection stays on its core for life, and nothing
+// is shared.
+//
+// Concurrency: one thread makes, listens, starts and joins; request_stop() from any thread (it
+// allocates nothing and takes no lock).
 
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +19,8 @@
 namespace tokend::core {
 
 struct ServerOptions {
-  std::vector<std::string> listen;  // "127.0.0.1:3000", "[::1]:3000"; port 0: the system's choice
+  // "127.0.0.1:3000", "[::1]:3000"; port 0: the system's choice. "[::]:3000" means IPv6 only.
+  std::vector<std::string> listen;
   std::size_t cores = 1;
   std::vector<int> cpus;  // CPU of each core; empty: the first `cores` allowed ones
   std::int64_t drain_timeout_ms = 10'000;
@@ -24,23 +29,30 @@ struct ServerOptions {
 
 class Server {
  public:
+  // `cores` reactors, at least one. The clock must outlive the server.
   Server(const ServerOptions& options, const Clock& clock);
+  // Stops and joins what still runs.
   ~Server();
 
   // The reactors exist (and their mailboxes can be posted to) before anything runs.
   [[nodiscard]] Reactor& reactor(std::size_t core) noexcept;
+  [[nodiscard]] std::size_t cores() const noexcept;
   // Checks io_uring and binds all listeners. Errc::unavailable: the kernel has no io_uring or it is
-  // disabled, with the cause and the remedy in the message; Errc::io: an address is busy or bad.
+  // disabled, with the cause and the remedy in the message; Errc::io: an address is busy or bad;
+  // Errc::invalid: the options contradict each other.
   [[nodiscard]] Result<void> listen();
   // What was bound, with real ports, as "127.0.0.1:41234".
-  [[nodiscard]] std::vector<std::string> addresses() const;
-  // Starts the threads with one factory for each core.
+  [[nodiscard]] const std::vector<std::string>& addresses() const noexcept;
+  // Starts the threads with one factory for each core; the factories outlive join().
   [[nodiscard]] Result<void> start(const std::vector<SessionFactory*>& factories);
+  // After start(): what did not go as asked but does not hinder (a CPU that may not be used).
+  [[nodiscard]] const std::vector<std::string>& warnings() const noexcept;
   // Any thread: stop accepting, drain the sessions, end the loops (idle connections are closed at
   // once, what is left after drain_timeout_ms is aborted). Operations that sessions wait for must
   // still be answered meanwhile.
   void request_stop() noexcept;
-  // Waits until all loops have ended.
+  // Waits until all loops have ended. What is posted to a mailbox afterwards is delivered by
+  // Reactor::deliver_mail().
   void join();
 
  private:

@@ -1,0 +1,44 @@
+#pragma once
+// Listening sockets. Addresses are parsed strictly, and a port belongs to one process.
+
+#include <netinet/in.h>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/descriptor.h"
+#include "core/error.h"
+#include "core/session.h"
+
+namespace tokend::core {
+
+inline constexpr int kListenBacklog = 4096;  // the kernel cuts it at net.core.somaxconn
+
+// An IPv4 or IPv6 socket address.
+struct ListenAddress {
+  union {
+    sockaddr generic;
+    sockaddr_in v4;
+    sockaddr_in6 v6;
+  };
+  socklen_t bytes = 0;
+};
+
+// "127.0.0.1:3000" or "[::1]:3000": numbers only, no names, no scope, the port without sign or
+// leading zero.
+[[nodiscard]] Result<ListenAddress> parse_listen_address(std::string_view text);
+[[nodiscard]] std::string text_of(const ListenAddress& address);
+[[nodiscard]] PeerAddress peer_of(const ListenAddress& address) noexcept;
+
+struct Listeners {
+  std::vector<Descriptor> sockets;  // one for each core
+  ListenAddress address;            // with the real port
+};
+
+// `count` sockets that share the address among them and with nobody else. Errc::io: it is busy, not
+// permitted or not this machine's.
+[[nodiscard]] Result<Listeners> listen_on(const ListenAddress& address, std::size_t count);
+
+}  // namespace tokend::core

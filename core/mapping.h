@@ -1,0 +1,25 @@
+#pragma once
+// A private anonymous mapping: zeroed address space whose pages are taken when first touched. The
+// pools stand on it, so a limit can be generous without costing memory before it is used.
+
+#include <cstddef>
+
+namespace tokend::core {
+
+class Mapping {
+ public:
+  // Trips a CHECK when the address space is exhausted: nothing can be served then.
+  explicit Mapping(std::size_t bytes);
+  ~Mapping();
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+
+  [[nodiscard]] std::byte* data() const noexcept { return data_; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
+ private:
+  std::byte* data_;
+  std::size_t bytes_;
+};
+
+}  // namespace tokend::core

@@ -1,0 +1,151 @@
+#include "core/server.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <cstring>
+#include <latch>
+#include <thread>
+#include <utility>
+
+#include "core/listener.h"
+#include "core/ring.h"
+
+namespace tokend::core {
+namespace {
+
+std::vector<int> allowed_cpus() {
+  std::vector<int> cpus;
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &allowed)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+// 0 or an errno.
+int pin_to(int cpu) noexcept {
+  if (cpu < 0 || cpu >= CPU_SETSIZE) return EINVAL;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(cpu, &one);
+  return pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
+}
+
+}  // namespace
+
+struct Server::Impl {
+  // What a thread says before it runs its loop.
+  struct Report {
+    Result<void> enabled;
+    int pinning_error = 0;
+  };
+
+  ServerOptions options;
+  std::vector<std::unique_ptr<Reactor>> reactors;
+  std::vector<std::string> addresses;
+  std::vector<std::string> warnings;
+  std::vector<std::thread> threads;
+};
+
+Server::Server(const ServerOptions& options, const Clock& clock) : impl_(std::make_unique<Impl>()) {
+  CHECK(options.cores > 0);
+  impl_->options = options;
+  for (std::size_t core = 0; core < options.cores; ++core) {
+    impl_->reactors.push_back(std::make_unique<Reactor>(options.reactor, clock));
+  }
+}
+
+Server::~Server() {
+  request_stop();
+  join();
+}
+
+Reactor& Server::reactor(std::size_t core) noexcept {
+  CHECK(core < impl_->reactors.size());
+  return *impl_->reactors[core];
+}
+
+std::size_t Server::cores() const noexcept { return impl_->reactors.size(); }
+
+const std::vector<std::string>& Server::addresses() const noexcept { return impl_->addresses; }
+
+const std::vector<std::string>& Server::warnings() const noexcept { return impl_->warnings; }
+
+Result<void> Server::listen() {
+  const ServerOptions& options = impl_->options;
+  if (!options.cpus.empty() && options.cpus.size() != options.cores) {
+    return fail(Errc::invalid, "as many CPUs as cores must be named, or none");
+  }
+  if (options.listen.empty() || options.listen.size() > Reactor::kListenersMax) {
+    return fail(Errc::invalid, "between 1 and " + std::to_string(Reactor::kListenersMax) +
+                                   " addresses to listen on are needed");
+  }
+  for (const auto& reactor : impl_->reactors) {
+    if (auto opened = reactor->open(); !opened) return opened;
+  }
+  for (const std::string& text : options.listen) {
+    const auto address = parse_listen_address(text);
+    if (!address) return std::unexpected(address.error());
+    auto listeners = listen_on(*address, options.cores);
+    if (!listeners) return std::unexpected(std::move(listeners.error()));
+    for (std::size_t core = 0; core < options.cores; ++core) {
+      impl_->reactors[core]->add_listener(std::move(listeners->sockets[core]));
+    }
+    impl_->addresses.push_back(text_of(listeners->address));
+  }
+  return {};
+}
+
+Result<void> Server::start(const std::vector<SessionFactory*>& factories) {
+  CHECK(factories.size() == impl_->reactors.size() && impl_->threads.empty());
+  const std::size_t cores = impl_->reactors.size();
+  std::vector<int> cpus = impl_->options.cpus;
+  if (cpus.empty()) cpus = allowed_cpus();
+
+  std::vector<Impl::Report> reports(cores);
+  std::latch enabled(static_cast<std::ptrdiff_t>(cores));
+  for (std::size_t core = 0; core < cores; ++core) {
+    const int cpu = cpus.empty() ? -1 : cpus[core % cpus.size()];
+    impl_->threads.emplace_back(
+        [&, core, cpu, reactor = impl_->reactors[core].get(), factory = factories[core]] {
+          const std::string name = "core-" + std::to_string(core);
+          pthread_setname_np(pthread_self(), name.c_str());
+          reports[core].pinning_error = pin_to(cpu);
+          reports[core].enabled = reactor->enable();
+          const bool runs = reports[core].enabled.has_value();
+          enabled.count_down();  // the reports and the latch are gone from here on
+          if (runs) reactor->run(*factory);
+        });
+  }
+  enabled.wait();
+
+  for (std::size_t core = 0; core < cores; ++core) {
+    if (reports[core].pinning_error != 0) {
+      impl_->warnings.push_back("core " + std::to_string(core) + " is not pinned to a CPU: " +
+                                std::strerror(reports[core].pinning_error));
+    }
+  }
+  for (Impl::Report& report : reports) {
+    if (report.enabled) continue;
+    request_stop();
+    join();
+    return std::move(report.enabled);
+  }
+  return {};
+}
+
+void Server::request_stop() noexcept {
+  for (const auto& reactor : impl_->reactors) {
+    reactor->request_stop(impl_->options.drain_timeout_ms);
+  }
+}
+
+void Server::join() {
+  for (std::thread& thread : impl_->threads) thread.join();
+  impl_->threads.clear();
+}
+
+}  // namespace tokend::core
