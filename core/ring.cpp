@@ -68,7 +68,9 @@ Result<void> Ring::open(const RingOptions& options) {
 
 Result<void> Ring::enable() {
   CHECK(open_);
-  const int result = io_uring_enable_rings(&ring_);
+  // Directly, because liburing 2.3 declares io_uring_enable_rings and does not export it.
+  const int result = io_uring_register(static_cast<unsigned>(ring_.ring_fd),
+                                       IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
   if (result < 0) return unavailable(-result);
   // Saves a look-up of the descriptor in every call; without it things work all the same.
   static_cast<void>(io_uring_register_ring_fd(&ring_));
