@@ -20,8 +20,10 @@
 
 #include "core/clock.h"
 #include "core/error.h"
+#include "core/send_buffer.h"
 #include "core/session.h"
 #include "http/message.h"
+#include "http/request_buffers.h"
 
 namespace tokend::http {
 
@@ -32,13 +34,15 @@ struct SessionLimits {
   std::size_t header_bytes_max = 16 * 1024;  // request line and header section
   std::size_t target_bytes_max = 8 * 1024;
   std::size_t body_bytes_max = 64 * 1024;
-  std::size_t kept_requests_max = 4'096;    // requests of one core held in parts or kept
-  std::int64_t header_timeout_ms = 10'000;  // from a request's first byte to its last header
-  std::int64_t body_timeout_ms = 30'000;    // from then to the last byte of its body
-  std::int64_t idle_timeout_ms = 75'000;    // between requests
+  std::size_t output_bytes_max = 256 * 1024;  // unsent; no further request is read above it
+  std::size_t kept_requests_max = 4'096;      // requests of one core held in parts or kept
+  std::int64_t header_timeout_ms = 10'000;    // from a request's first byte to its last header
+  std::int64_t body_timeout_ms = 30'000;      // from then to the last byte of its body
+  std::int64_t idle_timeout_ms = 75'000;      // between requests
 };
 
 class HttpSession;
+class ExchangePool;
 
 class Exchange {
  public:
@@ -70,15 +74,22 @@ class Exchange {
  private:
   friend class HttpSession;
   friend class ExchangePool;
-  Exchange() = default;
+  Exchange(ExchangePool& pool, core::BlockPool& blocks) noexcept : pool_(pool), output_(blocks) {}
+  ~Exchange() = default;
 
+  void destroy_state() noexcept;
+
+  ExchangePool& pool_;
   Request request_;
   core::PeerAddress peer_;
-  HttpSession* session_ = nullptr;  // nullptr once the connection is gone
-  Exchange* next_ = nullptr;        // the following request of the connection, or the next free one
-  char* kept_ = nullptr;            // the copied bytes of keep_request
+  HttpSession* session_ = nullptr;  // nullptr once nobody waits for the answer any more
+  Exchange* next_ = nullptr;        // the following request of the connection
+  RequestBuffer kept_;              // where the request's bytes are after keep_request()
+  core::SendBuffer output_;         // the answer, while those before it are not ready
   void (*destroy_state_)(void*) noexcept = nullptr;
   bool answered_ = false;
+  bool close_after_ = false;
+  bool keep_alive_header_ = false;  // an HTTP/1.0 client is told that its wish was granted
   alignas(std::max_align_t) std::byte state_[kStateBytes];
 };
 
