@@ -1,0 +1,67 @@
+#pragma once
+// What a run found out: of one thread while it runs, of all together afterwards.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tools/tokenload/check.h"
+#include "tools/tokenload/cpu_use.h"
+#include "tools/tokenload/histogram.h"
+
+namespace tokend::load {
+
+struct ThreadResult {
+  // Of requests that were begun (open loop: meant to begin) in the measured time, in nanoseconds.
+  Histogram latency_ns;
+  // Right answers that came in the measured time; its length as this thread saw it.
+  std::uint64_t answers = 0;
+  std::int64_t measured_ns = 0;
+  OwnUse use;  // in the measured time
+
+  // Of the whole run, warm-up and end included: an error is an error.
+  std::array<std::uint64_t, kVerdictCount> verdicts{};
+  std::map<int, std::uint64_t> wrong_by_status;
+  std::uint64_t malformed = 0;         // connections ended over bytes that were no answer
+  std::uint64_t connections_lost = 0;  // ended by the server with requests unanswered, or refused
+  std::uint64_t reconnects = 0;
+  std::uint64_t unanswered = 0;  // requests lost with their connection or open at the very end
+  std::uint64_t unsent = 0;      // open loop: due in the measured time, but never sent
+  std::vector<std::uint64_t> token_hashes;
+  std::string first_error;
+  std::string failure;  // why the thread could not run; empty when it did
+};
+
+struct RunResult {
+  Histogram latency_ns;
+  double requests_per_second = 0;
+  std::uint64_t answers = 0;
+  std::int64_t measured_ns = 0;
+  double client_demand = 0;  // of the busiest thread, share of one CPU: (run + wait) / time
+  double client_cpu_ns_per_request = 0;
+  double client_user_ns_per_request = 0;
+  std::array<std::uint64_t, kVerdictCount> verdicts{};
+  std::map<int, std::uint64_t> wrong_by_status;
+  std::uint64_t malformed = 0;
+  std::uint64_t connections_lost = 0;
+  std::uint64_t reconnects = 0;
+  std::uint64_t unanswered = 0;
+  std::uint64_t unsent = 0;
+  std::uint64_t tokens_checked = 0;
+  std::uint64_t tokens_repeated = 0;
+  std::string first_error;
+
+  std::optional<ServerUse> server;
+  double server_cpu_ns_per_request = 0;
+  bool client_bound = false;
+
+  [[nodiscard]] std::uint64_t errors() const noexcept;
+};
+
+[[nodiscard]] RunResult summarize(std::vector<ThreadResult>& threads);
+
+}  // namespace tokend::load
