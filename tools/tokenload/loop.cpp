@@ -185,7 +185,7 @@ void LoadLoop::on_received(std::size_t index, const core::Completion& completion
   Connection& connection = connections_[index];
   if (!completion.more()) connection.receiving = false;
   if (completion.flags & IORING_CQE_F_BUFFER) {
-    // Behind an answer that closes, or an error, nothing is an answer.
+    // Behind an answer that closes the connection, or an error, nothing is an answer.
     if (completion.result > 0 && connection.state == State::open) {
       const std::span<char> bytes = buffers_.bytes_of(completion);
       on_bytes(index, {bytes.data(), bytes.size()});
@@ -195,9 +195,7 @@ void LoadLoop::on_received(std::size_t index, const core::Completion& completion
   // Starved of buffers: they are back by the time that a new receive is submitted.
   const bool starved = completion.result == -ENOBUFS;
   if (completion.result <= 0 && !starved) end(connection);
-  // A connection that closes is read on: its end of input is still to come.
-  const bool expects_input = connection.state == State::open || starved;
-  if (!connection.receiving && expects_input && completion.result != 0) arm_receive(index);
+  if (!connection.receiving && connection.state == State::open) arm_receive(index);
   close_if_quiet(index);
 }
 
@@ -228,7 +226,10 @@ std::string_view LoadLoop::take_answers(std::size_t index, std::string_view byte
     }
     on_answer(connection, index, answer);
     bytes.remove_prefix(answer.bytes);
-    if (answer.close && connection.state == State::open) connection.state = State::closing;
+    if (answer.close) {
+      end(connection);
+      return {};
+    }
   }
   return bytes;
 }
