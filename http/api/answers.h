@@ -1,0 +1,136 @@
+#pragma once
+// The answers that never vary, to the byte, with the place of the contract that they come from.
+// `error` is "<reason> [<code>]", and the keys are success, error, errorType, in this order.
+
+#include <string_view>
+
+namespace tokend::api {
+
+struct FixedAnswer {
+  int status;
+  std::string_view body;
+};
+
+inline constexpr FixedAnswer kSuccess{200, R"({"success":true})"};
+
+// 1.3 and 9.3: the same for every reason why someone is not logged in.
+inline constexpr FixedAnswer kNotLoggedIn{
+    401, R"({"success":false,"error":"You must be logged in to do this.","status":"error",)"
+         R"("message":"You must be logged in to do this."})"};
+
+// 9.2: feature off, wrong secret, no permission and an inactive target cannot be told apart.
+inline constexpr FixedAnswer kNotAuthorized{
+    400, R"({"success":false,"error":"Not authorized [error-not-authorized]",)"
+         R"("errorType":"error-not-authorized"})"};
+
+// 1.3.
+inline constexpr FixedAnswer kUserParamNotProvided{
+    400,
+    R"({"success":false,"error":"The required \"userId\" or \"username\" param was not provided )"
+    R"([error-user-param-not-provided]","errorType":"error-user-param-not-provided"})"};
+inline constexpr FixedAnswer kInvalidUser{
+    400,
+    R"({"success":false,"error":"The required \"userId\" or \"username\" param provided does not )"
+    R"(match any users [error-invalid-user]","errorType":"error-invalid-user"})"};
+
+// Section 3: no errorType (9.9).
+inline constexpr FixedAnswer kForbidden{
+    403, R"({"success":false,"error":"User does not have the permissions required for this action )"
+         R"([error-unauthorized]"})"};
+
+// 9.4 and 9.5.
+inline constexpr FixedAnswer kInvalidJson{
+    400, R"({"success":false,"error":"Invalid JSON body [error-invalid-json]",)"
+         R"("errorType":"error-invalid-json"})"};
+inline constexpr FixedAnswer kInvalidForm{
+    400, R"({"success":false,"error":"Invalid form encoding [error-invalid-params]",)"
+         R"("errorType":"error-invalid-params"})"};
+inline constexpr FixedAnswer kUnsupportedMediaType{
+    415, R"({"success":false,"error":"Unsupported Media Type [error-unsupported-media-type]",)"
+         R"("errorType":"error-unsupported-media-type"})"};
+
+// 9.7.
+inline constexpr FixedAnswer kMethodNotAllowed{
+    405, R"({"success":false,"error":"Method Not Allowed [error-method-not-allowed]",)"
+         R"("errorType":"error-method-not-allowed"})"};
+inline constexpr FixedAnswer kNotFound{
+    404,
+    R"({"success":false,"error":"Not Found [error-not-found]","errorType":"error-not-found"})"};
+
+inline constexpr FixedAnswer kServiceUnavailable{
+    503, R"({"success":false,"error":"Service Unavailable [error-service-unavailable]",)"
+         R"("errorType":"error-service-unavailable"})"};
+inline constexpr FixedAnswer kInternalServerError{
+    500, R"({"success":false,"error":"Internal Server Error [error-internal-server-error]",)"
+         R"("errorType":"error-internal-server-error"})"};
+
+// 4.1 and 9.10.
+inline constexpr FixedAnswer kLoginFailed{
+    401, R"({"success":false,"error":"Unauthorized","status":"error","message":"Unauthorized"})"};
+inline constexpr FixedAnswer kUserIsNotActivated{
+    401, R"({"success":false,"error":"error-user-is-not-activated","status":"error",)"
+         R"("message":"User is not activated"})"};
+inline constexpr FixedAnswer kLoginParamsMissing{
+    400,
+    R"({"success":false,"error":"The required \"user\" and \"password\" params, or \"resume\", )"
+    R"(were not provided [error-invalid-params]","errorType":"error-invalid-params"})"};
+
+// 4.2: printed without `success`.
+inline constexpr FixedAnswer kLoggedOut{
+    200, R"({"status":"success","data":{"message":"You've been logged out!"}})"};
+
+// 4.3.
+inline constexpr FixedAnswer kUserNotFound{400, R"({"success":false,"error":"User not found."})"};
+inline constexpr FixedAnswer kAddingUserNotAllowed{
+    400, R"({"success":false,"error":"Adding user is not allowed [error-action-not-allowed]",)"
+         R"("errorType":"error-action-not-allowed"})"};
+inline constexpr FixedAnswer kAssigningRolesNotAllowed{
+    400, R"({"success":false,"error":"Assigning roles is not allowed [error-action-not-allowed]",)"
+         R"("errorType":"error-action-not-allowed"})"};
+inline constexpr FixedAnswer kInvalidRoles{
+    400, R"({"success":false,"error":"The \"roles\" param must be an array of known role ids )"
+         R"([error-invalid-params]","errorType":"error-invalid-params"})"};
+inline constexpr FixedAnswer kInvalidCreateParams{
+    400,
+    R"({"success":false,"error":"The required \"email\", \"name\", \"username\" and \"password\" )"
+    R"(params must be strings that are not empty [error-invalid-params]",)"
+    R"("errorType":"error-invalid-params"})"};
+inline constexpr FixedAnswer kInvalidFlag{
+    400, R"({"success":false,"error":"The \"active\", \"verified\" and \"requirePasswordChange\" )"
+         R"(params must be booleans [error-invalid-params]","errorType":"error-invalid-params"})"};
+inline constexpr FixedAnswer kInvalidDisplayName{
+    400, R"({"success":false,"error":"The \"name\" param is too long [error-invalid-params]",)"
+         R"("errorType":"error-invalid-params"})"};
+inline constexpr FixedAnswer kInvalidStatusParams{
+    400,
+    R"({"success":false,"error":"The required \"userId\" and \"activeStatus\" params were not )"
+    R"(provided [error-invalid-params]","errorType":"error-invalid-params"})"};
+inline constexpr FixedAnswer kInvalidPage{
+    400, R"({"success":false,"error":"The \"count\" and \"offset\" params must be numbers )"
+         R"([error-invalid-params]","errorType":"error-invalid-params"})"};
+// 9.16.
+inline constexpr FixedAnswer kLastAdmin{
+    400, R"({"success":false,"error":"The last active admin can't be removed [error-last-admin]",)"
+         R"("errorType":"error-last-admin"})"};
+
+// 4.4.
+inline constexpr FixedAnswer kInvalidBodyParams{
+    400,
+    R"({"success":false,"error":"Invalid body params","errorType":"error-invalid-body-params"})"};
+inline constexpr FixedAnswer kEditingPermissionsNotAllowed{
+    400, R"({"success":false,"error":"Editing permissions is not allowed",)"
+         R"("errorType":"error-edit-permissions-not-allowed"})"};
+inline constexpr FixedAnswer kRoleIdMissing{
+    400, R"({"success":false,"error":"The required \"roleId\" param was not provided )"
+         R"([error-invalid-role-properties]","errorType":"error-invalid-role-properties"})"};
+inline constexpr FixedAnswer kRoleNotFound{
+    400, R"({"success":false,"error":"This role does not exist [error-invalid-roleId]",)"
+         R"("errorType":"error-invalid-roleId"})"};
+inline constexpr FixedAnswer kUserAlreadyInRole{
+    400, R"({"success":false,"error":"User already in role [error-user-already-in-role]",)"
+         R"("errorType":"error-user-already-in-role"})"};
+inline constexpr FixedAnswer kUserNotInRole{
+    400, R"({"success":false,"error":"User is not in this role [error-user-not-in-role]",)"
+         R"("errorType":"error-user-not-in-role"})"};
+
+}  // namespace tokend::api

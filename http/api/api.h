@@ -1,0 +1,74 @@
+#pragma once
+// The Rocket.Chat API on one page: which paths there are, what each demands, who serves it. This
+// folder is the one place where http meets the store.
+//
+// Concurrency: one Api per core, used on that core's thread; the options and the rate limiter are
+// shared. A request without a body that memory can answer allocates nothing.
+
+#include <array>
+
+#include "http/api/context.h"
+#include "http/api/endpoints.h"
+#include "http/api/options.h"
+#include "http/api/rate_limit.h"
+#include "http/api/route.h"
+#include "http/router.h"
+#include "http/session.h"
+
+namespace tokend::api {
+
+// POST routes under /api/v1 are rate limited (contract 9.9). Two endpoints check their permission
+// themselves, because they ask for none when the caller means itself: create_token (whose refusals
+// all look alike, 9.2) and users_logout.
+inline constexpr std::array kRoutes = {
+    // clang-format off
+    Route{"/api/v1/users.createToken",          Methods::post, Access::login, create_token},
+    Route{"/api/v1/me",                         Methods::get,  Access::login, me},
+    Route{"/api/v1/login",                      Methods::post, Access::open,  login},
+    Route{"/api/v1/logout",             Methods::get_and_post, Access::login, logout},
+    Route{"/api/v1/users.logout",               Methods::post, Access::login, users_logout},
+    Route{"/api/v1/users.removeOtherTokens",    Methods::post, Access::login,
+          users_remove_other_tokens},
+    Route{"/api/v1/users.create",               Methods::post, Access::login, users_create,
+          store::Permission::create_user, &kAddingUserNotAllowed},
+    Route{"/api/v1/users.delete",               Methods::post, Access::login, users_delete,
+          store::Permission::delete_user, &kForbidden},
+    Route{"/api/v1/users.setActiveStatus",      Methods::post, Access::login,
+          users_set_active_status, store::Permission::edit_other_user_active_status, &kForbidden},
+    Route{"/api/v1/users.info",                 Methods::get,  Access::login, users_info},
+    Route{"/api/v1/users.list",                 Methods::get,  Access::login, users_list},
+    Route{"/api/v1/permissions.listAll",        Methods::get,  Access::login,
+          permissions_list_all},
+    Route{"/api/v1/permissions.update",         Methods::post, Access::login, permissions_update,
+          store::Permission::access_permissions, &kEditingPermissionsNotAllowed},
+    Route{"/api/v1/roles.list",                 Methods::get,  Access::login, roles_list},
+    Route{"/api/v1/roles.addUserToRole",        Methods::post, Access::login, roles_add_user,
+          store::Permission::access_permissions, &kForbidden},
+    Route{"/api/v1/roles.removeUserFromRole",   Methods::post, Access::login, roles_remove_user,
+          store::Permission::access_permissions, &kForbidden},
+    Route{"/api/v1/info",                       Methods::get,  Access::optional, info},
+    Route{"/api/info",                          Methods::get,  Access::optional, info},
+    Route{"/livez",                             Methods::get,  Access::open,  livez},
+    Route{"/readyz",                            Methods::get,  Access::open,  readyz},
+    Route{"/health",                            Methods::get,  Access::open,  health},
+    // clang-format on
+};
+
+class Api final : public http::Application {
+ public:
+  // `options` and the parts must outlive it.
+  Api(const ApiOptions& options, const ApiParts& parts);
+
+  void on_request(http::Exchange& exchange) noexcept override;
+  [[nodiscard]] http::Answer on_refusal(http::Refusal refusal) noexcept override;
+
+ private:
+  void answer_options(http::Exchange& exchange, const Route* route) noexcept;
+  void answer_without_route(http::Exchange& exchange, const FixedAnswer& fixed,
+                            std::string_view more_headers) noexcept;
+
+  Context context_;
+  http::Router router_;
+};
+
+}  // namespace tokend::api

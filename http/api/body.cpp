@@ -1,0 +1,192 @@
+#include "http/api/body.h"
+
+#include <simdjson.h>
+
+#include <bit>
+#include <string>
+
+#include "core/error.h"
+#include "core/session.h"
+#include "http/api/text.h"
+
+namespace tokend::api {
+namespace {
+
+namespace dom = simdjson::dom;
+
+static_assert(core::kReceivePaddingBytes >= simdjson::SIMDJSON_PADDING);
+static_assert(sizeof(JsonValue) == sizeof(dom::element));
+
+// simdjson's place in a document is the same two words.
+dom::element element_of(JsonValue value) noexcept { return std::bit_cast<dom::element>(value); }
+
+bool is_digit(char byte) noexcept { return byte >= '0' && byte <= '9'; }
+
+// The length of the JSON number that `text` starts with; 0 when it starts with none.
+std::size_t number_length(std::string_view text) noexcept {
+  std::size_t at = 0;
+  const auto digits = [&]() noexcept {
+    const std::size_t first = at;
+    while (at < text.size() && is_digit(text[at])) ++at;
+    return at - first;
+  };
+  if (at < text.size() && text[at] == '-') ++at;
+  if (at < text.size() && text[at] == '0') {
+    ++at;
+  } else if (digits() == 0) {
+    return 0;
+  }
+  if (at < text.size() && text[at] == '.') {
+    ++at;
+    if (digits() == 0) return 0;
+  }
+  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
+    ++at;
+    if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
+    if (digits() == 0) return 0;
+  }
+  return at;
+}
+
+// JSON sets no bounds on numbers but simdjson refuses what neither 64 bits nor a double can hold.
+// We never use a number of a body, so every well-formed one may be a zero; malformed ones stay.
+void replace_numbers(std::string_view json, std::string& out) {
+  out.clear();
+  bool in_string = false;
+  for (std::size_t at = 0; at < json.size();) {
+    const char byte = json[at];
+    std::size_t length = 1;
+    if (in_string && byte == '\\' && at + 1 < json.size()) {
+      length = 2;
+    } else if (byte == '"') {
+      in_string = !in_string;
+    } else if (!in_string && (byte == '-' || is_digit(byte))) {
+      if (const std::size_t number = number_length(json.substr(at))) {
+        out += '0';
+        at += number;
+        continue;
+      }
+    }
+    out.append(json, at, length);
+    at += length;
+  }
+}
+
+}  // namespace
+
+// ---- Values ------------------------------------------------------------------------------------
+
+std::optional<std::string_view> JsonValue::text() const noexcept {
+  std::string_view text;
+  if (!document_ || element_of(*this).get_string().get(text) != simdjson::SUCCESS) return {};
+  return text;
+}
+
+std::optional<bool> JsonValue::boolean() const noexcept {
+  bool value = false;
+  if (!document_ || element_of(*this).get_bool().get(value) != simdjson::SUCCESS) return {};
+  return value;
+}
+
+bool JsonValue::is_object() const noexcept { return document_ && element_of(*this).is_object(); }
+
+bool JsonValue::is_array() const noexcept { return document_ && element_of(*this).is_array(); }
+
+std::optional<JsonValue> JsonValue::member(std::string_view key) const noexcept {
+  dom::object object;
+  if (!document_ || element_of(*this).get_object().get(object) != simdjson::SUCCESS) return {};
+  std::optional<JsonValue> found;
+  for (auto field = object.begin(); field != object.end(); ++field) {
+    if (field.key() == key) found = std::bit_cast<JsonValue>(field.value());
+  }
+  return found;
+}
+
+bool JsonValue::each_element(void* context, Visitor visit) const noexcept {
+  dom::array array;
+  if (!document_ || element_of(*this).get_array().get(array) != simdjson::SUCCESS) return false;
+  for (const dom::element element : array) {
+    if (!visit(context, std::bit_cast<JsonValue>(element))) return false;
+  }
+  return true;
+}
+
+std::optional<std::string_view> Body::json_text(std::string_view key) const noexcept {
+  const auto value = json_.member(key);
+  return value ? value->text() : std::nullopt;
+}
+
+std::optional<std::string_view> Body::name(std::string_view key) const noexcept {
+  const auto given = text(key);
+  if (!given) return std::nullopt;
+  const std::string_view trimmed = trim(*given);
+  if (trimmed.empty()) return std::nullopt;
+  return trimmed;
+}
+
+std::optional<bool> Body::boolean(std::string_view key) const noexcept {
+  if (!form_) {
+    const auto value = json_.member(key);
+    return value ? value->boolean() : std::nullopt;
+  }
+  const auto given = form_->find(key);
+  if (given == "true") return true;
+  if (given == "false") return false;
+  return std::nullopt;
+}
+
+// ---- Reading -----------------------------------------------------------------------------------
+
+struct BodyReader::Parser {
+  dom::parser json;
+  std::string rewritten;
+};
+
+BodyReader::BodyReader(std::size_t body_bytes_max)
+    : parser_(std::make_unique<Parser>()),
+      form_(body_bytes_max) {
+  CHECK(parser_->json.allocate(body_bytes_max, kJsonDepthMax) == simdjson::SUCCESS);
+  parser_->rewritten.reserve(body_bytes_max + core::kReceivePaddingBytes);
+}
+
+BodyReader::~BodyReader() = default;
+
+BodyFault BodyReader::read(std::string_view content_type, std::string_view bytes,
+                           Body& body) noexcept {
+  body = Body();
+  if (content_type == "application/json") return read_json(bytes, body);
+  const std::string_view media_type = trim(content_type.substr(0, content_type.find(';')));
+  if (content_type.empty() || equals_ignoring_case(media_type, "application/json")) {
+    return read_json(bytes, body);
+  }
+  if (!equals_ignoring_case(media_type, "application/x-www-form-urlencoded")) {
+    return BodyFault::unsupported_media_type;
+  }
+  return read_query(bytes, body);
+}
+
+BodyFault BodyReader::read_query(std::string_view query, Body& body) noexcept {
+  body = Body();
+  if (!form_.parse(query)) return BodyFault::invalid_form;
+  body.form_ = &form_;
+  return BodyFault::none;
+}
+
+BodyFault BodyReader::read_json(std::string_view bytes, Body& body) noexcept {
+  if (bytes.empty()) return BodyFault::none;
+  dom::element root;
+  auto error = parser_->json.parse(bytes.data(), bytes.size(), false).get(root);
+  if (error == simdjson::NUMBER_ERROR) {
+    std::string& rewritten = parser_->rewritten;
+    replace_numbers(bytes, rewritten);
+    const std::size_t length = rewritten.size();
+    rewritten.append(core::kReceivePaddingBytes, ' ');
+    error = parser_->json.parse(rewritten.data(), length, false).get(root);
+  }
+  if (error == simdjson::EMPTY) return BodyFault::none;
+  if (error != simdjson::SUCCESS || !root.is_object()) return BodyFault::invalid_json;
+  body.json_ = std::bit_cast<JsonValue>(root);
+  return BodyFault::none;
+}
+
+}  // namespace tokend::api

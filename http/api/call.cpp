@@ -1,0 +1,185 @@
+#include "http/api/call.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "core/clock.h"
+
+namespace tokend::api {
+namespace {
+
+// Header lines or a log line put together on the stack; what does not fit is cut.
+template <std::size_t capacity>
+class Line {
+ public:
+  Line& operator<<(std::string_view text) noexcept {
+    const std::size_t part = std::min(text.size(), capacity - size_);
+    std::memcpy(bytes_ + size_, text.data(), part);
+    size_ += part;
+    return *this;
+  }
+  Line& operator<<(std::int64_t number) noexcept {
+    char digits[24];
+    const char* end = std::to_chars(digits, digits + sizeof(digits), number).ptr;
+    return *this << std::string_view(digits, static_cast<std::size_t>(end - digits));
+  }
+  // Nothing that is printed may look like another line.
+  Line& printable(std::string_view text) noexcept {
+    for (const char byte : text)
+      *this << (byte > ' ' && byte < 0x7F ? std::string_view(&byte, 1) : std::string_view("?"));
+    return *this;
+  }
+  [[nodiscard]] std::string_view view() const noexcept { return {bytes_, size_}; }
+
+ private:
+  char bytes_[capacity];
+  std::size_t size_ = 0;
+};
+
+constexpr std::size_t kHeaderLinesBytesMax = 1024;
+constexpr std::size_t kLogLineBytesMax = 512;
+
+const FixedAnswer& answer_to(BodyFault fault) noexcept {
+  switch (fault) {
+    case BodyFault::invalid_form: return kInvalidForm;
+    case BodyFault::unsupported_media_type: return kUnsupportedMediaType;
+    case BodyFault::invalid_json:
+    case BodyFault::none: break;
+  }
+  return kInvalidJson;
+}
+
+}  // namespace
+
+void Call::start() noexcept {
+  if (route_.access == Access::open) return admit(nullptr);
+  const http::Request& asked = exchange_.request();
+  const std::string_view token = asked.header(http::Header::x_auth_token);
+  const std::string_view user_id = asked.header(http::Header::x_user_id);
+  if (token.empty() || user_id.empty() || asked.repeated(http::Header::x_auth_token) ||
+      asked.repeated(http::Header::x_user_id)) {
+    return route_.access == Access::optional ? admit(nullptr) : answer(kNotLoggedIn);
+  }
+  authenticate_.token = token;
+  authenticate_.user_id = user_id;
+  authenticate_.then<&Call::on_authenticated>(*this);
+  bool came_home = false;
+  came_home_ = &came_home;
+  context_.store.authenticate(authenticate_);
+  if (came_home) return;
+  // A worker reads the disk. The continuation runs on this core, from the loop, so until we return
+  // the call and the request's bytes are still there; only now is it worth to copy them.
+  came_home_ = nullptr;
+  lost_ = !exchange_.keep_request();
+}
+
+void Call::on_authenticated() noexcept {
+  if (came_home_) *came_home_ = true;
+  if (lost_) return answer(kServiceUnavailable);
+  if (authenticate_.result) return admit(authenticate_.user);
+  if (authenticate_.result.error() != core::Errc::not_found) {
+    return fail(authenticate_.result.error());
+  }
+  if (route_.access == Access::optional) return admit(nullptr);
+  answer(kNotLoggedIn);
+}
+
+void Call::admit(const store::User* user) noexcept {
+  const http::Request& asked = exchange_.request();
+  address_ = client_address(exchange_.peer(), asked, context_.options.forwarded_count);
+  const bool post = asked.method() == http::Method::post;
+
+  if (post && context_.limiter.enabled() &&
+      !(user && allows(store::Permission::api_bypass_rate_limit))) {
+    // A route is one object in the whole process, so its address names it on every core.
+    verdict_ =
+        context_.limiter.count(std::bit_cast<std::uintptr_t>(&route_), address_,
+                               context_.clock.monotonic_ns / core::kNanosecondsPerMillisecond);
+    counted_ = true;
+    if (!verdict_.allowed) return refuse_too_many();
+  }
+
+  Body body;
+  if (post) {
+    const BodyFault fault = context_.body_reader.read(asked, body);
+    if (fault != BodyFault::none) return refuse_body(fault);
+  }
+
+  if (route_.permission && !allows(*route_.permission)) {
+    log_refusal("no permission");
+    return answer(*route_.refusal);
+  }
+  run(body, user);
+}
+
+bool Call::read_query(Body& fields) noexcept {
+  const BodyFault fault = context_.body_reader.read_query(exchange_.request().query(), fields);
+  if (fault == BodyFault::none) return true;
+  refuse_body(fault);
+  return false;
+}
+
+void Call::refuse_body(BodyFault fault) noexcept { answer(answer_to(fault)); }
+
+void Call::refuse_too_many() noexcept {
+  const std::int64_t seconds =
+      (verdict_.reset_in_ms + core::kMillisecondsPerSecond - 1) / core::kMillisecondsPerSecond;
+  Line<kLogLineBytesMax> body;
+  body << R"({"success":false,"error":"Error, too many requests. Please slow down. You must wait )"
+       << seconds << R"( seconds before trying this endpoint again. [error-too-many-requests]"})";
+  answer(429, body.view());
+}
+
+void Call::answer(int status, std::string_view body) noexcept {
+  const HeaderBlocks& blocks = context_.headers;
+  if (!counted_ && status != 503) [[likely]] {
+    return exchange_.answer({.status = status, .headers = blocks.api_json, .body = body});
+  }
+  Line<kHeaderLinesBytesMax> lines;
+  lines << blocks.api_json;
+  if (status == 503) lines << kRetryAfter;
+  if (counted_) {
+    lines << "X-RateLimit-Limit: " << std::int64_t{verdict_.limit}
+          << "\r\nX-RateLimit-Remaining: " << std::int64_t{verdict_.remaining}
+          << "\r\nX-RateLimit-Reset: " << context_.clock.wall_ms + verdict_.reset_in_ms << "\r\n";
+  }
+  exchange_.answer({.status = status, .headers = lines.view(), .body = body});
+}
+
+void Call::refuse(std::string_view before, std::string_view subject, std::string_view after,
+                  std::string_view code) noexcept {
+  std::string& out = context_.answer_bytes;
+  out.assign(R"({"success":false,"error":")");
+  out += before;
+  append_escaped(out, subject);
+  out += after;
+  out += " [";
+  out += code;
+  out += R"(]","errorType":")";
+  out += code;
+  out += R"("})";
+  answer(400, out);
+}
+
+void Call::fail(core::Errc code) noexcept {
+  const bool later = code == core::Errc::full || code == core::Errc::unavailable;
+  answer(later ? kServiceUnavailable : kInternalServerError);
+}
+
+void Call::forbid() noexcept {
+  log_refusal("no permission");
+  answer(kForbidden);
+}
+
+void Call::log_refusal(std::string_view reason, std::string_view target) noexcept {
+  AddressText text;
+  Line<kLogLineBytesMax> line;
+  line << "refused " << route_.path << ": " << reason << "; caller=";
+  line.printable(caller().id.view());
+  if (!target.empty()) (line << " target=").printable(target);
+  line << " address=" << to_text(address_, text);
+  context_.log.write(core::Severity::info, line.view());
+}
+
+}  // namespace tokend::api

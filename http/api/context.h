@@ -1,0 +1,45 @@
+#pragma once
+// What the endpoints of one core share: the parts that main() hands in and the core's own tools.
+// Used on that core only; the options and the rate limiter are every core's.
+
+#include <string>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "http/api/body.h"
+#include "http/api/headers.h"
+#include "http/api/options.h"
+#include "http/api/rate_limit.h"
+#include "store/store.h"
+#include "store/token.h"
+
+namespace tokend::api {
+
+// Answers longer than this make the core's buffer grow, once for each new maximum.
+inline constexpr std::size_t kAnswerBytesReserved = 16 * 1024;
+
+struct ApiParts {
+  store::Store& store;           // of this core
+  core::Log& log;                // of this core
+  const core::TurnClock& clock;  // of this core
+  RateLimiter& limiter;          // shared by all cores
+};
+
+struct Context {
+  Context(const ApiOptions& api_options, const ApiParts& parts);
+
+  const ApiOptions& options;
+  store::Store& store;
+  core::Log& log;
+  const core::TurnClock& clock;
+  RateLimiter& limiter;
+
+  const HeaderBlocks headers;
+  // Of the secret, so that the comparison's time tells nothing about it, its length included.
+  const store::Digest secret_digest;
+  BodyReader body_reader;
+  // Where JSON is written before it is copied into the connection; free between answers.
+  std::string answer_bytes;
+};
+
+}  // namespace tokend::api

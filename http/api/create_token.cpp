@@ -1,0 +1,111 @@
+// POST users.createToken: a token for someone, made by whoever may (contract sections 1 and 9.1,
+// 9.2). The order of the checks is the contract's: an outsider learns nothing about which users
+// exist, and all refusals after "a target was named" look the same to the client. Why it was
+// refused goes to the log.
+
+#include <cstring>
+
+#include "http/api/call.h"
+#include "http/api/endpoints.h"
+#include "http/api/target.h"
+
+namespace tokend::api {
+namespace {
+
+class CreateToken final : public Call {
+ public:
+  using Call::Call;
+
+ private:
+  void run(const Body& body, const store::User* user) noexcept override;
+  void on_target_found() noexcept;
+  void on_issued() noexcept;
+
+  // Empty when the feature is on and the secret, if there is one, is right; else the reason.
+  [[nodiscard]] std::string_view gate(const Body& body) noexcept;
+  void refuse_not_authorized(std::string_view reason, std::string_view target = {}) noexcept {
+    log_refusal(reason, target);
+    answer(kNotAuthorized);
+  }
+
+  Steps<store::FindUser, store::IssueToken> steps_;
+};
+
+std::string_view CreateToken::gate(const Body& body) noexcept {
+  if (context().options.create_tokens_secret.empty()) {
+    return context().options.create_tokens_enabled ? std::string_view()
+                                                   : "issuing tokens is not enabled";
+  }
+  const auto secret = body.text("secret");
+  if (!secret) return "no secret was given";
+  // Digests of equal length are compared, so time tells neither the secret nor its length.
+  return store::equal_in_constant_time(store::digest_of(*secret), context().secret_digest)
+             ? std::string_view()
+             : "the secret is wrong";
+}
+
+bool is_oneself(const Target& target, const store::User& user) noexcept {
+  if (target.key == store::UserKey::id) return target.value == user.id.view();
+  return target.value == user.username || store::fold(target.value) == store::fold(user.username);
+}
+
+void CreateToken::run(const Body& body, const store::User* user) noexcept {
+  if (const std::string_view reason = gate(body); !reason.empty()) {
+    return refuse_not_authorized(reason);
+  }
+  const auto target = target_of(body);
+  if (!target) return answer(kUserParamNotProvided);
+  if (!allows(store::Permission::user_generate_access_token) && !is_oneself(*target, *user)) {
+    return refuse_not_authorized("no permission");
+  }
+  auto& find = steps_.make<store::FindUser>();
+  find.key = target->key;
+  find.value = target->value;
+  find.then<&CreateToken::on_target_found>(*this);
+  store().find_user(find);
+}
+
+void CreateToken::on_target_found() noexcept {
+  const auto& found = steps_.get<store::FindUser>();
+  if (!found.result) {
+    return found.result.error() == core::Errc::not_found ? answer(kInvalidUser)
+                                                         : fail(found.result.error());
+  }
+  const store::UserId id = found.user->id;
+  if (!found.user->active) return refuse_not_authorized("the target is inactive", id.view());
+  auto& issue = steps_.make<store::IssueToken>();
+  issue.user = id;
+  issue.issuer = caller().id;
+  issue.token_kind = store::TokenKind::issued;
+  issue.address = address();
+  issue.then<&CreateToken::on_issued>(*this);
+  store().write(issue);
+}
+
+void CreateToken::on_issued() noexcept {
+  const auto& issued = steps_.get<store::IssueToken>();
+  if (!issued.result) {
+    // Deactivated or deleted while the token was on its way.
+    switch (issued.result.error()) {
+      case core::Errc::not_found: return answer(kInvalidUser);
+      case core::Errc::refused:
+        return refuse_not_authorized("the target is inactive", issued.user.view());
+      default: return fail(issued.result.error());
+    }
+  }
+  std::string& out = context().answer_bytes;
+  out.assign(R"({"data":{"userId":")");
+  append_escaped(out, issued.user.view());
+  out += R"(","authToken":")";
+  out += store::view_of(issued.token);
+  out += R"("},"success":true})";
+  answer(200, out);
+}
+
+}  // namespace
+
+void create_token(Context& context, http::Exchange& exchange, const Route& route) noexcept {
+  serve<CreateToken>(context, exchange, route);
+}
+
+}  // namespace tokend::api

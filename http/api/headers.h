@@ -1,0 +1,39 @@
+#pragma once
+// The header lines of answers (contract 1.3, 4.5 and 9.8), made once at start because the instance
+// id is part of them. Every answer under /api lets any origin read it; answers that are not the
+// parser's refusals may not be stored and say who answered. Immutable; any thread.
+
+#include <string>
+#include <string_view>
+
+namespace tokend::api {
+
+// Exactly this, without a charset: clients compare it whole.
+inline constexpr std::string_view kJsonType = "Content-Type: application/json\r\n";
+inline constexpr std::string_view kTextType = "Content-Type: text/plain; charset=utf-8\r\n";
+inline constexpr std::string_view kRetryAfter = "Retry-After: 1\r\n";
+
+struct HeaderBlocks {
+  explicit HeaderBlocks(std::string_view instance_id)
+      : cors(
+            "Access-Control-Allow-Origin: *\r\n"
+            "Access-Control-Allow-Headers: Origin, X-Requested-With, Content-Type, Accept, "
+            "X-User-Id, X-Auth-Token\r\n"),
+        api(std::string("Cache-Control: no-store\r\nPragma: no-cache\r\nX-Instance-ID: ")
+                .append(instance_id)
+                .append("\r\n")
+                .append(cors)),
+        api_json(std::string(kJsonType).append(api)),
+        api_text(std::string(kTextType).append(api)),
+        refusal(std::string(kJsonType).append(cors)),
+        overload(std::string(refusal).append(kRetryAfter)) {}
+
+  const std::string cors;
+  const std::string api;       // all but Content-Type
+  const std::string api_json;  // nearly every answer
+  const std::string api_text;
+  const std::string refusal;   // of bytes that never became a request: their path is not known
+  const std::string overload;  // the same, when a limit was reached
+};
+
+}  // namespace tokend::api

@@ -1,0 +1,35 @@
+#pragma once
+// What an operator decides about the API. Immutable once the cores run; one object for all cores.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace tokend::api {
+
+// The window is fixed: it starts with a client's first call of a route (contract 1.4, 9.9).
+struct RateLimitOptions {
+  bool enabled = true;
+  std::uint32_t calls_max = 10;
+  std::int64_t window_ms = 60'000;
+  std::size_t entries_max = 1U << 16;  // windows remembered; rounded up to a power of two
+};
+
+// A random id of 17 characters, made once for each process.
+[[nodiscard]] std::string make_instance_id();
+
+struct ApiOptions {
+  // CREATE_TOKENS_FOR_USERS was exactly `yes` or `true`. Without effect when there is a secret.
+  bool create_tokens_enabled = false;
+  // CREATE_TOKENS_FOR_USERS_SECRET; empty: none is demanded.
+  std::string create_tokens_secret;
+  RateLimitOptions rate_limit;
+  // HTTP_FORWARDED_COUNT: the proxies in front of us whose X-Forwarded-For is believed.
+  std::uint32_t forwarded_count = 0;
+  std::string version = "0.1.0";  // an anonymous caller is told the first two parts
+  std::string instance_id = make_instance_id();
+  // What http lets through; memory for reading bodies and queries is taken at start for this much.
+  std::size_t body_bytes_max = 64 * 1024;
+};
+
+}  // namespace tokend::api

@@ -1,0 +1,126 @@
+#include "http/api/rate_limit.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "core/error.h"
+
+namespace tokend::api {
+namespace {
+
+// Two words that are swapped as one (cmpxchg16b). The halves are read separately: a torn pair can
+// exist in our hands but never survives the swap, which compares both.
+__extension__ using Wide = unsigned __int128;
+using Half [[gnu::may_alias]] = std::uint64_t;
+
+constexpr int kCountBits = 24;
+constexpr std::uint32_t kCountMax = (1U << kCountBits) - 1;
+
+struct Entry {
+  std::uint64_t key = 0;    // 0: never used
+  std::uint64_t state = 0;  // start of the window in milliseconds, then kCountBits of count
+
+  [[nodiscard]] std::int64_t start_ms() const noexcept {
+    return static_cast<std::int64_t>(state >> kCountBits);
+  }
+  [[nodiscard]] std::uint32_t count() const noexcept {
+    return static_cast<std::uint32_t>(state) & kCountMax;
+  }
+};
+static_assert(sizeof(Entry) == sizeof(Wide));
+
+Entry make_entry(std::uint64_t key, std::int64_t start_ms, std::uint32_t count) noexcept {
+  return {key, static_cast<std::uint64_t>(start_ms) << kCountBits | count};
+}
+
+Entry load(const Wide& wide) noexcept {
+  const auto* halves = reinterpret_cast<const Half*>(&wide);
+  return {__atomic_load_n(halves, __ATOMIC_RELAXED), __atomic_load_n(halves + 1, __ATOMIC_RELAXED)};
+}
+
+bool swap(Wide& wide, const Entry& expected, const Entry& desired) noexcept {
+  return __sync_bool_compare_and_swap(&wide, std::bit_cast<Wide>(expected),
+                                      std::bit_cast<Wide>(desired));
+}
+
+std::uint64_t mix(std::uint64_t left, std::uint64_t right) noexcept {
+  const Wide product = static_cast<Wide>(left) * right;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+RateLimitOptions bounded(RateLimitOptions options) noexcept {
+  options.calls_max = std::clamp<std::uint32_t>(options.calls_max, 1, kCountMax);
+  options.window_ms = std::max<std::int64_t>(options.window_ms, 1);
+  return options;
+}
+
+}  // namespace
+
+struct alignas(64) RateLimiter::Set {
+  Wide ways[kWays] = {};
+};
+
+RateLimiter::RateLimiter(const RateLimitOptions& options) : options_(bounded(options)) {
+  static_assert(sizeof(Set) == 64);
+  CHECK(getrandom(seed_.data(), sizeof(seed_), 0) == sizeof(seed_));
+  for (std::uint64_t& word : seed_) word |= 1;  // a factor of zero would swallow its operand
+  const std::size_t sets = std::bit_ceil(std::max(options.entries_max, kWays) / kWays);
+  set_mask_ = sets - 1;
+  sets_ = std::make_unique<Set[]>(sets);
+}
+
+RateLimiter::~RateLimiter() = default;
+
+std::uint64_t RateLimiter::key_of(std::uint64_t route,
+                                  std::span<const std::uint8_t, 16> address) const noexcept {
+  std::uint64_t words[2];
+  std::memcpy(words, address.data(), sizeof(words));
+  const std::uint64_t hash =
+      mix(mix(words[0] ^ seed_[0], words[1] ^ seed_[1]) ^ route, seed_[2] ^ 0x9E3779B97F4A7C15U);
+  return hash == 0 ? 1 : hash;
+}
+
+RateLimiter::Verdict RateLimiter::count(std::uint64_t route,
+                                        std::span<const std::uint8_t, 16> address,
+                                        std::int64_t monotonic_ms) noexcept {
+  const std::uint64_t key = key_of(route, address);
+  // The set is chosen by bits that the key's other uses do not depend on.
+  Set& set = sets_[mix(key, seed_[0]) & set_mask_];
+  const std::int64_t now_ms = monotonic_ms + 1;  // a start of 0 is an unused entry's
+  const std::uint32_t limit = options_.calls_max;
+
+  // Exactness: every outcome, a refusal too, is a successful swap of the entry it was decided on.
+  // Two threads that both miss a new key choose the same victim, because the entries of a set only
+  // ever get younger: one swap wins and the other thread looks again and finds the entry. The loop
+  // ends because a swap fails only when another thread's call was counted, and that happens at
+  // most `limit` times in a window before all of them are refused without a change.
+  for (;;) {
+    Wide* place = &set.ways[0];
+    Entry seen = load(*place);
+    for (std::size_t way = 1; way < kWays && seen.key != key; ++way) {
+      const Entry other = load(set.ways[way]);
+      if (other.key == key || other.start_ms() < seen.start_ms()) {
+        place = &set.ways[way];
+        seen = other;
+      }
+    }
+    // Another core's turn may have begun later than ours: its windows are as old as now.
+    const std::int64_t age_ms = std::max<std::int64_t>(0, now_ms - seen.start_ms());
+    if (seen.key != key || age_ms >= options_.window_ms) {
+      if (swap(*place, seen, make_entry(key, now_ms, 1))) {
+        return {true, limit, limit - 1, options_.window_ms};
+      }
+    } else if (seen.count() < limit) {
+      if (swap(*place, seen, make_entry(key, seen.start_ms(), seen.count() + 1))) {
+        return {true, limit, limit - seen.count() - 1, options_.window_ms - age_ms};
+      }
+    } else if (swap(*place, seen, seen)) {
+      return {false, limit, 0, options_.window_ms - age_ms};
+    }
+  }
+}
+
+}  // namespace tokend::api

@@ -1,0 +1,33 @@
+#pragma once
+// Small questions about text that the contract asks in many places. Pure functions; any thread.
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace tokend::api {
+
+// Without the white space at both ends, where white space is what JavaScript's trim() removes:
+// clients were written against it.
+[[nodiscard]] std::string_view trim(std::string_view text) noexcept;
+
+[[nodiscard]] bool is_utf8(std::string_view text) noexcept;
+
+// `lower` must be lower-case ASCII.
+[[nodiscard]] bool equals_ignoring_case(std::string_view text, std::string_view lower) noexcept;
+
+// 2026-01-31T23:59:59.999Z. Moments outside the years 0 to 9999 are shown as the nearest one.
+using IsoTime = std::array<char, 24>;
+[[nodiscard]] IsoTime iso_time(std::int64_t wall_ms) noexcept;
+[[nodiscard]] inline std::string_view view_of(const IsoTime& time) noexcept {
+  return {time.data(), time.size()};
+}
+
+// What a password becomes before it is hashed or compared: lower-case hex of its SHA-256.
+[[nodiscard]] std::string sha256_hex(std::string_view password);
+
+// Decimal digits only; at most `max` (larger numbers come back as `max`). False when malformed.
+[[nodiscard]] bool parse_count(std::string_view text, std::size_t max, std::size_t& count) noexcept;
+
+}  // namespace tokend::api

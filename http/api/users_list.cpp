@@ -1,0 +1,63 @@
+// GET users.list: a page of users in order of their names (contract 4.3, 9.15).
+
+#include <limits>
+
+#include "http/api/call.h"
+#include "http/api/endpoints.h"
+#include "http/api/text.h"
+#include "http/api/user_json.h"
+
+namespace tokend::api {
+namespace {
+
+constexpr std::size_t kCountDefault = 50;
+constexpr std::size_t kCountMax = 100;
+constexpr std::size_t kOffsetMax = std::numeric_limits<std::uint32_t>::max();
+
+class UserList final : public Call {
+ public:
+  using Call::Call;
+
+ private:
+  void run(const Body&, const store::User*) noexcept override {
+    Body fields;
+    if (!read_query(fields)) return;
+    const auto count = fields.name("count");
+    const auto offset = fields.name("offset");
+    if ((count && !parse_count(*count, kCountMax, list_.count)) ||
+        (offset && !parse_count(*offset, kOffsetMax, list_.offset))) {
+      return answer(kInvalidPage);
+    }
+    // 0 asks the original for everything, which it does not give either.
+    if (!count || list_.count == 0) list_.count = kCountDefault;
+    list_.then<&UserList::on_listed>(*this);
+    store().list_users(list_);
+  }
+  void on_listed() noexcept {
+    if (!list_.result) return fail(list_.result.error());
+    const bool full = allows(store::Permission::view_full_other_user_info);
+    JsonWriter json = writer();
+    json.begin_object().key("users").begin_array();
+    for (const store::User& user : list_.users) {
+      json.begin_object();
+      full || user.id == caller().id ? write_full_user(json, user) : write_public_user(json, user);
+      json.end_object();
+    }
+    json.end_array();
+    json.key("count").number(static_cast<std::int64_t>(list_.users.size()));
+    json.key("offset").number(static_cast<std::int64_t>(list_.offset));
+    json.key("total").number(static_cast<std::int64_t>(list_.total));
+    json.key("success").boolean(true).end_object();
+    succeed(json);
+  }
+
+  store::ListUsers list_;
+};
+
+}  // namespace
+
+void users_list(Context& context, http::Exchange& exchange, const Route& route) noexcept {
+  serve<UserList>(context, exchange, route);
+}
+
+}  // namespace tokend::api
