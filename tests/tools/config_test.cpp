@@ -89,8 +89,7 @@ std::string text_of(const Setting& setting, Config& config) {
 
 // Whether the row `setting` can be set alone.
 bool stands_alone(const Setting& setting) {
-  return setting.name != "admin-username" && setting.name != "admin-pass" &&
-         !setting.name.ends_with("-file") && setting.name != "target-bytes-max" &&
+  return !setting.name.ends_with("-file") && setting.name != "target-bytes-max" &&
          setting.name != "header-bytes-max" && setting.name != "cpus";
 }
 
@@ -107,6 +106,32 @@ TEST_F(ConfigTest, DefaultsAreComplete) {
   EXPECT_EQ(config.http.body_bytes_max, 64U * 1024);
   EXPECT_EQ(config.http.header_bytes_max, 16U * 1024);
   EXPECT_EQ(config.http.target_bytes_max, 8U * 1024);
+}
+
+TEST_F(ConfigTest, DefaultsAreThoseOfTheParts) {
+  const Config config = config_of({});
+  const http::SessionLimits http;
+  EXPECT_EQ(config.http.connections_max, http.connections_max);
+  EXPECT_EQ(config.http.exchanges_max, http.exchanges_max);
+  EXPECT_EQ(config.http.pipeline_depth_max, http.pipeline_depth_max);
+  EXPECT_EQ(config.http.header_bytes_max, http.header_bytes_max);
+  EXPECT_EQ(config.http.target_bytes_max, http.target_bytes_max);
+  EXPECT_EQ(config.http.body_bytes_max, http.body_bytes_max);
+  EXPECT_EQ(config.http.output_bytes_max, http.output_bytes_max);
+  EXPECT_EQ(config.http.kept_requests_max, http.kept_requests_max);
+  EXPECT_EQ(config.http.header_timeout_ms, http.header_timeout_ms);
+  EXPECT_EQ(config.http.body_timeout_ms, http.body_timeout_ms);
+  EXPECT_EQ(config.http.idle_timeout_ms, http.idle_timeout_ms);
+  const core::ReactorOptions reactor;
+  EXPECT_EQ(config.reactor.connections_max, reactor.connections_max);
+  EXPECT_EQ(config.reactor.receive_buffers, reactor.receive_buffers);
+  EXPECT_EQ(config.reactor.receive_buffer_bytes, reactor.receive_buffer_bytes);
+  EXPECT_EQ(config.reactor.send_blocks_max, reactor.send_blocks_max);
+  EXPECT_EQ(config.reactor.linger_timeout_ms, reactor.linger_timeout_ms);
+  EXPECT_EQ(config.reactor.send_timeout_ms, reactor.send_timeout_ms);
+  const store::StoreOptions store;
+  EXPECT_EQ(config.store.token_cache_entries, store.token_cache_entries);
+  EXPECT_EQ(config.store.user_cache_entries, store.user_cache_entries);
 }
 
 TEST_F(ConfigTest, EverySettingCanBeSetFromEverySourceAndTheNearestWins) {
@@ -206,7 +231,6 @@ TEST_F(ConfigTest, WhatIsNotUnderstoodIsRefusedByTheNameOfItsPlace) {
   EXPECT_THAT(error_of({"--receive-buffers", "1000"}), HasSubstr("power of two"));
   EXPECT_THAT(error_of({"--target-bytes-max", "32KiB"}), HasSubstr("--header-bytes-max"));
   EXPECT_THAT(error_of({"--cores", "2", "--cpus", "0"}), HasSubstr("--cpus"));
-  EXPECT_THAT(error_of({"--admin-username", "root"}), HasSubstr("--admin-pass"));
   EXPECT_THAT(error_of({"--data", ""}), HasSubstr("--data"));
   EXPECT_THAT(error_of({"--config", "/no/such/file"}), HasSubstr("/no/such/file"));
   EXPECT_THAT(error_of({}, {{"TOKEND_CORES", "-1"}}), HasSubstr("TOKEND_CORES"));

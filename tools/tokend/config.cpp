@@ -153,9 +153,6 @@ Result<void> complete(Config& config) {
     return fail(Errc::invalid, "--cpus: must name one CPU for each of --cores");
   }
   if (config.cores == 0) config.cores = config.cpus.size();
-  if (config.admin_username.empty() != config.admin_pass.empty()) {
-    return fail(Errc::invalid, "--admin-username and --admin-pass: set both or neither");
-  }
   config.reactor.connections_max = config.http.connections_max;
   return {};
 }

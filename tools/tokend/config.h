@@ -47,6 +47,7 @@ struct Config {
   bool rate_limiter = true;
   std::size_t rate_limiter_calls_max = 0;
   std::int64_t rate_limiter_window_ms = 0;
+  std::size_t rate_limiter_entries = 0;
   std::size_t forwarded_count = 0;
 
   core::ReactorOptions reactor;

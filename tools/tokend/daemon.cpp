@@ -1,0 +1,267 @@
+#include "tools/tokend/daemon.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "http/api/api.h"
+#include "http/http_session.h"
+#include "store/bootstrap.h"
+#include "store/store.h"
+#include "tools/tokend/first_admin.h"
+
+namespace tokend::tools {
+namespace {
+
+using core::Severity;
+
+// Descriptors that are not connections: the database's files, rings, listeners, standard ones.
+constexpr rlim_t kOtherDescriptors = 4'096;
+
+std::size_t allowed_cpus() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return 1;
+  return static_cast<std::size_t>(std::max(1, CPU_COUNT(&allowed)));
+}
+
+Config with_cores(Config config) {
+  if (config.cores == 0) config.cores = allowed_cpus();
+  return config;
+}
+
+LogOptions log_options(const Config& config) {
+  LogOptions options;
+  options.json = config.log_format == "json";
+  options.least = config.log_level == "debug"     ? Severity::debug
+                  : config.log_level == "warning" ? Severity::warning
+                  : config.log_level == "error"   ? Severity::error
+                                                  : Severity::info;
+  return options;
+}
+
+core::ServerOptions server_options(const Config& config) {
+  return {.listen = config.listen,
+          .cores = config.cores,
+          .cpus = config.cpus,
+          .drain_timeout_ms = config.drain_timeout_ms,
+          .reactor = config.reactor};
+}
+
+api::ApiOptions api_options(const Config& config) {
+  api::ApiOptions options;
+  options.create_tokens_enabled = config.create_tokens_for_users;
+  options.create_tokens_secret = config.create_tokens_for_users_secret;
+  options.rate_limit = {.enabled = config.rate_limiter,
+                        .calls_max = static_cast<std::uint32_t>(config.rate_limiter_calls_max),
+                        .window_ms = config.rate_limiter_window_ms,
+                        .entries_max = config.rate_limiter_entries};
+  options.forwarded_count = static_cast<std::uint32_t>(config.forwarded_count);
+  options.version = TOKEND_VERSION;
+  options.body_bytes_max = config.http.body_bytes_max;
+  return options;
+}
+
+store::CommitterOptions committer_options(const Config& config) {
+  store::CommitterOptions options;
+  options.tokens_per_user_max = config.tokens_per_user_max;
+  options.indexed_tokens_max = config.tokens_max;
+  options.token_lifetime_ms = config.token_lifetime_ms;
+  return options;
+}
+
+store::StoreOptions store_options(const Config& config) {
+  store::StoreOptions options = config.store;
+  options.bcrypt_cost = static_cast<int>(config.bcrypt_cost);
+  return options;
+}
+
+// Connections are descriptors, so all that the system grants are taken.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+StartFailure failure_of(const core::Error& error, int exit_code = kExitFailure) {
+  return {exit_code,
+          error.message.empty() ? std::string(core::name_of(error.code)) : error.message};
+}
+
+}  // namespace
+
+// A core's own parts. The store joins the committer's replicas when it is made.
+struct Daemon::Core {
+  Core(Daemon& daemon, core::Reactor& reactor)
+      : store({.database = *daemon.database_,
+               .committer = *daemon.committer_,
+               .readers = daemon.readers_,
+               .hashers = daemon.hashers_,
+               .home = reactor.mailbox(),
+               .clock = reactor.turn_clock()},
+              store_options(daemon.config_)),
+        api(daemon.api_options_, {.store = store,
+                                  .log = daemon.log_.add_core(),
+                                  .clock = reactor.turn_clock(),
+                                  .limiter = daemon.limiter_}),
+        factory(daemon.config_.http, api, reactor.turn_clock(), reactor.blocks()) {}
+
+  store::Store store;
+  api::Api api;
+  http::HttpSessionFactory factory;
+};
+
+Daemon::Daemon(const Config& config)
+    : config_(with_cores(config)),
+      log_(log_options(config_), clock_),
+      main_log_(log_.add_core()),
+      signal_log_(log_.add_core()),
+      server_(server_options(config_), clock_),
+      readers_(
+          {.name = "reader", .threads = config_.readers, .queue_max = config_.reader_queue_max}),
+      hashers_(
+          {.name = "hasher", .threads = config_.hashers, .queue_max = config_.hasher_queue_max}),
+      api_options_(api_options(config_)),
+      limiter_(api_options_.rate_limit) {}
+
+Daemon::~Daemon() { stop(); }
+
+std::expected<std::unique_ptr<Daemon>, StartFailure> Daemon::open(const Config& config) {
+  raise_descriptor_limit();
+  std::unique_ptr<Daemon> daemon(new Daemon(config));
+  // The addresses come before the store: a second tokend that is started by mistake then leaves no
+  // trace in a data directory.
+  if (auto bound = daemon->server_.listen(); !bound) {
+    const bool unsupported = bound.error().code == core::Errc::unavailable;
+    return std::unexpected(
+        failure_of(bound.error(), unsupported ? kExitUnsupported : kExitFailure));
+  }
+  if (auto opened = daemon->open_store(); !opened) return std::unexpected(opened.error());
+  for (std::size_t core = 0; core < daemon->config_.cores; ++core) {
+    daemon->cores_.push_back(std::make_unique<Core>(*daemon, daemon->server_.reactor(core)));
+  }
+  return daemon;
+}
+
+std::expected<void, StartFailure> Daemon::open_store() {
+  store::RocksOptions options;
+  options.directory = config_.data;
+  options.block_cache_bytes = config_.block_cache_bytes;
+  options.token_memtable_bytes = config_.write_buffer_bytes;
+  auto database = store::RocksDatabase::open(options, clock_);
+  if (!database) return std::unexpected(failure_of(database.error()));
+  database_ = std::move(*database);
+
+  auto plan = plan_first_admin(config_, *database_, random_);
+  if (!plan) return std::unexpected(failure_of(plan.error()));
+  auto prepared = store::prepare_store(*database_, clock_, random_, plan->admin,
+                                       static_cast<int>(config_.bcrypt_cost));
+  if (!prepared) return std::unexpected(failure_of(prepared.error()));
+  if (prepared->created_admin) {
+    first_admin_ = prepared->created_admin->username;
+    admin_password_file_ = plan->password_file;
+  }
+
+  auto committer = store::Committer::open({.database = *database_,
+                                           .clock = clock_,
+                                           .waker = committer_thread_,
+                                           .random = committer_random_},
+                                          prepared->identity, committer_options(config_));
+  if (!committer) return std::unexpected(failure_of(committer.error()));
+  committer_ = std::move(*committer);
+  return {};
+}
+
+int Daemon::run(SignalWatch& signals, const std::vector<std::string>& warnings) {
+  log_.start();
+  if (auto started = start(); !started) {
+    main_log_.write(Severity::error, failure_of(started.error()).message);
+    stop();
+    return kExitFailure;
+  }
+  signals.serve(
+      [this](int signal) {
+        signal_log_.write(Severity::info, std::string("stopping: ") + strsignal(signal));
+        server_.request_stop();
+      },
+      [this] { watch_health(); });
+  announce(warnings);
+  server_.join();
+  signals.release();
+  stop();
+  return 0;
+}
+
+core::Result<void> Daemon::start() {
+  if (auto started = readers_.start(); !started) return started;
+  if (auto started = hashers_.start(); !started) return started;
+  if (auto started = committer_thread_.start(*committer_); !started) return started;
+  std::vector<core::SessionFactory*> factories;
+  for (const auto& core : cores_) factories.push_back(&core->factory);
+  return server_.start(factories);
+}
+
+void Daemon::announce(const std::vector<std::string>& warnings) {
+  const auto info = [this](const std::string& line) { main_log_.write(Severity::info, line); };
+  const auto warn = [this](const std::string& line) { main_log_.write(Severity::warning, line); };
+  info("tokend " TOKEND_VERSION ", " + std::to_string(config_.cores) + " cores, data in " +
+       config_.data);
+  for (const std::string& warning : warnings) warn(warning);
+  for (const std::string& warning : server_.warnings()) warn(warning);
+  warn_of_descriptors();
+  if (!first_admin_.empty()) {
+    info("first admin '" + first_admin_ + "' made" +
+         (admin_password_file_.empty() ? "" : "; its password is in " + admin_password_file_));
+  }
+  if (!config_.create_tokens_for_users_secret.empty()) {
+    info("issuing is on for requests with the secret");
+  } else if (config_.create_tokens_for_users) {
+    info("issuing is on");
+  } else {
+    warn(
+        "issuing is off: users.createToken refuses everybody; CREATE_TOKENS_FOR_USERS=true or "
+        "CREATE_TOKENS_FOR_USERS_SECRET turns it on");
+  }
+  for (const std::string& address : server_.addresses()) {
+    info("listening on " + address);
+    // For scripts, which read the port that the system chose.
+    std::printf("listening on %s\n", address.c_str());
+  }
+  std::fflush(stdout);
+}
+
+void Daemon::warn_of_descriptors() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  const rlim_t wanted = config_.cores * config_.http.connections_max + kOtherDescriptors;
+  if (limit.rlim_cur >= wanted) return;
+  main_log_.write(Severity::warning,
+                  "the limit of open files is " + std::to_string(limit.rlim_cur) + ", but " +
+                      std::to_string(wanted) +
+                      " are wanted for all connections: raise it (LimitNOFILE, ulimit -Hn) or "
+                      "lower --connections-max");
+}
+
+void Daemon::watch_health() {
+  if (failure_told_ || committer_->healthy()) return;
+  failure_told_ = true;
+  signal_log_.write(Severity::error, "durability is lost, nothing is written until a restart: " +
+                                         committer_->failure());
+}
+
+void Daemon::stop() {
+  server_.request_stop();
+  server_.join();
+  readers_.stop();
+  hashers_.stop();
+  committer_thread_.stop();
+  log_.stop();
+}
+
+}  // namespace tokend::tools
