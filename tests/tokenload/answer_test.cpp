@@ -21,8 +21,9 @@ TEST(AnswerFramer, ReadsAnswersOfTheLearnedLayoutAndOfOthers) {
        {answer_of("{\"a\":1}"), answer_of("{\"b\":2}"), answer_of("{\"long\":123}"),
         answer_of("{}", "429 Too Many Requests"), answer_of("{\"c\":3}", "200 OK", "X-More: y\r\n"),
         answer_of("{\"d\":4}")}) {
+    const std::string received = bytes + "HTTP/1.1 2";
     Answer answer;
-    ASSERT_EQ(framer.parse(bytes + "HTTP/1.1 2", answer), Framing::complete) << bytes;
+    ASSERT_EQ(framer.parse(received, answer), Framing::complete) << bytes;
     EXPECT_EQ(answer.bytes, bytes.size());
     EXPECT_EQ(answer.body, bytes.substr(bytes.find("\r\n\r\n") + 4));
     EXPECT_EQ(answer.status, bytes[9] == '4' ? 429 : 200);
@@ -48,8 +49,8 @@ TEST(AnswerFramer, ContentLengthOfEachAnswerCounts) {
   Answer answer;
   ASSERT_EQ(framer.parse(answer_of("{\"a\":1}"), answer), Framing::complete);
   // As many digits as before, another number.
-  const std::string other = answer_of("[12]");
-  ASSERT_EQ(framer.parse(other + "surplus", answer), Framing::complete);
+  const std::string other = answer_of("[12]") + "surplus";
+  ASSERT_EQ(framer.parse(other, answer), Framing::complete);
   EXPECT_EQ(answer.body, "[12]");
 }
 
