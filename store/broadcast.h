@@ -51,9 +51,10 @@ class Broadcast : public core::Message {
   // `core` is the replica's number. The operation goes home after the last acknowledgement.
   void add_waiting(std::size_t core, core::Message& operation) noexcept {
     links_[core].waiting.push_back(operation);
+    empty_ = false;
   }
-  [[nodiscard]] bool empty() const noexcept { return !used_; }
-  void mark_used() noexcept { used_ = true; }
+  // Nobody waits for it, so there is nothing to tell.
+  [[nodiscard]] bool empty() const noexcept { return empty_; }
   // The notice for a core, to be posted to its mailbox by the committer; all of them exactly once.
   [[nodiscard]] core::Message& notice(std::size_t core) noexcept { return links_[core].notice; }
   void arm() noexcept;
@@ -83,7 +84,7 @@ class Broadcast : public core::Message {
 
   core::Mailbox& committer_;
   std::vector<Link> links_;  // one for each core
-  bool used_ = false;
+  bool empty_ = true;
   std::atomic<std::size_t> awaited_{0};
 };
 

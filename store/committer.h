@@ -81,7 +81,7 @@ class Committer {
     std::uint64_t batches = 0;
     std::uint64_t operations = 0;
     std::uint64_t tokens_issued = 0;
-    std::uint64_t tokens_dropped = 0;  // beyond the limit of tokens
+    std::uint64_t tokens_removed = 0;  // beyond the limit, revoked one by one, or with their user
     std::uint64_t broadcasts = 0;
   };
   [[nodiscard]] const Counters& counters() const noexcept;

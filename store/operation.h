@@ -134,6 +134,7 @@ enum class WriteKind : std::uint8_t {
 struct Write : Operation {
   explicit Write(WriteKind write_kind) noexcept : kind(write_kind) {}
   const WriteKind kind;
+  bool waited = false;  // the committer's: for all cores to acknowledge
 };
 
 // Drops the user's oldest tokens beyond the limit in the same commit. Fails with not_found when

@@ -76,6 +76,8 @@ struct TokenRecord {
 // Appends to `out`; never fails.
 void encode(const TokenRecord& record, std::string& out);
 [[nodiscard]] core::Result<TokenRecord> decode_token_record(std::string_view bytes);
+// Only the moment of expiry, for the compaction filter; empty for bytes that are no record.
+[[nodiscard]] std::optional<std::int64_t> expiry_of_token_record(std::string_view bytes) noexcept;
 
 // Tokens to text and back. One instance per thread: it holds a cipher's state.
 class TokenCodec {

@@ -1,0 +1,52 @@
+#include "store/committer_thread.h"
+
+#include <pthread.h>
+
+#include <string>
+#include <system_error>
+
+#include "store/committer.h"
+
+namespace tokend::store {
+
+CommitterThread::CommitterThread() noexcept { CHECK(sem_init(&wakeups_, 0, 0) == 0); }
+
+CommitterThread::~CommitterThread() {
+  stop();
+  sem_destroy(&wakeups_);
+}
+
+core::Result<void> CommitterThread::start(Committer& committer) {
+  CHECK(!thread_.joinable());
+  stopping_.store(false, std::memory_order_relaxed);
+  try {
+    thread_ = std::thread([this, &committer] { run(committer); });
+  } catch (const std::system_error& error) {
+    return core::fail(core::Errc::io, std::string("cannot start a thread: ") + error.what());
+  }
+  pthread_setname_np(thread_.native_handle(), "committer");
+  return {};
+}
+
+void CommitterThread::stop() noexcept {
+  if (!thread_.joinable()) return;
+  stopping_.store(true, std::memory_order_release);
+  wake();
+  thread_.join();
+}
+
+void CommitterThread::wake() noexcept { sem_post(&wakeups_); }
+
+void CommitterThread::run(Committer& committer) noexcept {
+  for (;;) {
+    // Read before the step: what was posted before stop() is then in this step or an earlier one.
+    const bool stopping = stopping_.load(std::memory_order_acquire);
+    if (committer.step()) continue;
+    if (stopping) return;
+    if (!committer.mailbox().prepare_to_sleep()) continue;
+    while (sem_wait(&wakeups_) != 0) {
+    }
+  }
+}
+
+}  // namespace tokend::store

@@ -1,0 +1,44 @@
+#pragma once
+// Hashes for tables in memory; never stored. Tables are bounded or keyed by ids that the server
+// makes, so nothing depends on them being hard to collide.
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "store/token.h"
+
+namespace tokend::store {
+
+[[nodiscard]] inline std::uint64_t mix(std::uint64_t value) noexcept {
+  value ^= value >> 32;
+  value *= 0xd6e8feb86659fd93ULL;
+  value ^= value >> 32;
+  value *= 0xd6e8feb86659fd93ULL;
+  return value ^ (value >> 32);
+}
+
+[[nodiscard]] inline std::uint64_t hash_of(const Locator& locator) noexcept {
+  std::uint64_t time_and_shard;
+  std::uint32_t sequence;
+  std::memcpy(&time_and_shard, locator.bytes.data(), sizeof(time_and_shard));
+  std::memcpy(&sequence, locator.bytes.data() + sizeof(time_and_shard), sizeof(sequence));
+  return mix(time_and_shard ^ mix(sequence + 0x9e3779b97f4a7c15ULL));
+}
+
+[[nodiscard]] inline std::uint64_t hash_of(std::string_view text) noexcept {
+  std::uint64_t hash = 0x9e3779b97f4a7c15ULL ^ text.size();
+  while (text.size() >= sizeof(std::uint64_t)) {
+    std::uint64_t word;
+    std::memcpy(&word, text.data(), sizeof(word));
+    hash = mix(hash ^ word);
+    text.remove_prefix(sizeof(word));
+  }
+  std::uint64_t rest = 0;
+  std::memcpy(&rest, text.data(), text.size());
+  return mix(hash ^ rest);
+}
+
+[[nodiscard]] inline std::uint64_t hash_of(const UserId& id) noexcept { return hash_of(id.view()); }
+
+}  // namespace tokend::store

@@ -1,0 +1,127 @@
+#include "store/store_impl.h"
+
+namespace tokend::store {
+
+void Store::Impl::finish(Operation& operation) noexcept {
+  // A continuation may ask again and so displace the user that an outer one still looks at.
+  ++continuations;
+  operation.finish();
+  if (--continuations == 0) users.release();
+}
+
+// Only what the committer says happens here, in the order in which it happened: tokens that were
+// issued, then everything that was revoked. Tokens issued in this batch and displaced in it go in
+// and out again. One that was displaced by a later batch comes in by this notice and out by that
+// batch's, which is behind it in the same mailbox.
+void Store::Impl::apply(Broadcast& broadcast) noexcept {
+  for (const core::Message* message = broadcast.waiting(number); message; message = message->next) {
+    const auto& write = static_cast<const Write&>(*message);
+    if (write.kind != WriteKind::issue_token) continue;
+    remember(static_cast<const IssueToken&>(write));
+  }
+  for (const Locator& locator : broadcast.removed_tokens) {
+    guard.invalidate(hash_of(locator));
+    tokens.remove(locator);
+  }
+  for (const UserId& id : broadcast.changed_users) {
+    guard.invalidate(hash_of(id));
+    users.remove(id);
+  }
+  if (broadcast.permissions_changed) permissions = broadcast.permissions;
+  users.release();
+  broadcast.acknowledge();
+}
+
+// A fill from the database's memory needs no guard: read and fill happen in one step of this core,
+// so the notice of whatever is committed after the read is applied after the fill.
+
+Got Store::Impl::get(Family family, std::string_view key, Operation& operation) noexcept {
+  const auto found = parts.database.get(family, key, Reach::memory, value);
+  if (!found) {
+    operation.result = std::unexpected(found.error().code);
+    return Got::failed;
+  }
+  return *found == Found::yes ? Got::yes : *found == Found::no ? Got::no : Got::unknown;
+}
+
+void Store::Impl::remember(const Locator& locator, const TokenRecord& record) noexcept {
+  tokens.put({record.digest, record.expires_ms, locator, record.user, record.kind});
+}
+
+void Store::Impl::remember(const IssueToken& issued) noexcept {
+  tokens.put({issued.digest, issued.expires_ms, issued.locator, issued.user, issued.token_kind});
+}
+
+const TokenCache::Entry* Store::Impl::token(Authenticate& operation, Got& got) noexcept {
+  got = Got::yes;
+  if (const TokenCache::Entry* entry = tokens.find(operation.locator)) {
+    ++counters.token_hits;
+    return entry;
+  }
+  ++counters.token_misses;
+  got = get(Family::tokens, view_of(operation.locator), operation);
+  if (got != Got::yes) return nullptr;
+  const auto record = decode_token_record(value);
+  if (!record) {
+    operation.result = std::unexpected(record.error().code);
+    got = Got::failed;
+    return nullptr;
+  }
+  remember(operation.locator, *record);
+  return tokens.find(operation.locator);
+}
+
+const User* Store::Impl::user(const UserId& id, Operation& operation, Got& got) noexcept {
+  got = Got::yes;
+  if (const User* cached = users.find(id)) {
+    ++counters.user_hits;
+    return cached;
+  }
+  ++counters.user_misses;
+  got = get(Family::users, id.view(), operation);
+  if (got != Got::yes) return nullptr;
+  auto decoded = decode_user(value);
+  if (!decoded) {
+    operation.result = std::unexpected(decoded.error().code);
+    got = Got::failed;
+    return nullptr;
+  }
+  return &users.put(*std::move(decoded));
+}
+
+Store::Store(const StoreParts& parts, const StoreOptions& options)
+    : impl_(std::make_unique<Impl>(parts, options)) {}
+Store::~Store() = default;
+
+void Store::authenticate(Authenticate& operation) noexcept { impl_->authenticate(operation); }
+void Store::find_user(FindUser& operation) noexcept { impl_->find_user(operation); }
+void Store::list_users(ListUsers& operation) noexcept {
+  impl_->send_to_worker(impl_->parts.readers, operation);
+}
+
+void Store::write(Write& operation) noexcept {
+  impl_->adopt(operation);
+  operation.deliver = [](core::Message& message) noexcept {
+    auto& write = static_cast<Write&>(message);
+    Impl& store = Impl::of(write);
+    // Those that waited came in with the notice, and may be out again by now.
+    if (write.kind == WriteKind::issue_token && write.result && !write.waited) {
+      store.remember(static_cast<const IssueToken&>(write));
+    }
+    store.finish(write);
+  };
+  impl_->parts.committer.mailbox().post(operation);
+}
+
+void Store::hash_password(HashPassword& operation) noexcept {
+  impl_->send_to_worker(impl_->parts.hashers, operation);
+}
+void Store::verify_password(VerifyPassword& operation) noexcept {
+  impl_->send_to_worker(impl_->parts.hashers, operation);
+}
+
+const PermissionTable& Store::permissions() const noexcept { return impl_->permissions; }
+bool Store::healthy() const noexcept { return impl_->parts.committer.healthy(); }
+const Store::Counters& Store::counters() const noexcept { return impl_->counters; }
+
+}  // namespace tokend::store

@@ -1,0 +1,127 @@
+#pragma once
+// The inside of store/store.h, for the files that implement it: store.cpp (the ways out and home,
+// what the committer says), authenticate.cpp, find_user.cpp and off_loop.cpp (what only workers
+// do).
+//
+// Concurrency: the core's thread, but for work(), which runs on a worker's and touches nothing but
+// its operation, the database and the options.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "store/broadcast.h"
+#include "store/cache.h"
+#include "store/committer.h"
+#include "store/database.h"
+#include "store/executor.h"
+#include "store/hash.h"
+#include "store/meta.h"
+#include "store/miss_guard.h"
+#include "store/store.h"
+
+namespace tokend::store {
+
+// How often a read is sent again because its key was invalidated while it was under way. More than
+// once is rare; this often means that the user is being changed without pause.
+inline constexpr std::uint32_t kReadAttemptsMax = 8;
+
+// What memory said.
+enum class Got : std::uint8_t { yes, no, unknown, failed };
+
+struct Store::Impl final : Replica {
+  Impl(const StoreParts& given, const StoreOptions& given_options)
+      : parts(given),
+        options(given_options),
+        guard(given.guard ? *given.guard : own_guard),
+        codec(given.committer.identity().token_key),
+        tokens(given_options.token_cache_entries),
+        users(given_options.user_cache_entries),
+        permissions(given.committer.permissions()),
+        number(given.committer.attach(*this)) {}
+
+  // ---- Replica ----
+  void apply(Broadcast& broadcast) noexcept override;
+  [[nodiscard]] core::Mailbox& home() noexcept override { return parts.home; }
+
+  // ---- Ways out and home ----
+  void adopt(Operation& operation) noexcept {
+    operation.home = &parts.home;
+    operation.store = this;
+    operation.core = number;
+  }
+  [[nodiscard]] static Impl& of(Operation& operation) noexcept {
+    return *static_cast<Impl*>(operation.store);
+  }
+  void finish(Operation& operation) noexcept;
+  void finish(Operation& operation, core::Errc error) noexcept {
+    operation.result = std::unexpected(error);
+    finish(operation);
+  }
+  template <class Kind>
+  void send_to_worker(Executor& workers, Kind& operation) noexcept;
+
+  // ---- Authenticate ----
+  void authenticate(Authenticate& operation) noexcept;
+  [[nodiscard]] bool is_possible(const Locator& locator) const noexcept;
+  void resolve(Authenticate& operation) noexcept;
+  void judge(Authenticate& operation, const TokenCache::Entry& token, const User& user) noexcept;
+  void work(Authenticate& operation) const noexcept;
+  void on_worked(Authenticate& operation) noexcept;
+
+  // ---- FindUser ----
+  void find_user(FindUser& operation) noexcept;
+  void resolve(FindUser& operation, const UserId& id) noexcept;
+  void work(FindUser& operation) const noexcept;
+  void on_worked(FindUser& operation) noexcept;
+
+  // ---- The rest ----
+  void work(ListUsers& operation) const noexcept;
+  void work(HashPassword& operation) const noexcept;
+  void work(VerifyPassword& operation) const noexcept;
+  void on_worked(ListUsers& operation) noexcept { finish(operation); }
+  void on_worked(HashPassword& operation) noexcept { finish(operation); }
+  void on_worked(VerifyPassword& operation) noexcept { finish(operation); }
+
+  // ---- Memory, then the database's memory ----
+  [[nodiscard]] Got get(Family family, std::string_view key, Operation& operation) noexcept;
+  [[nodiscard]] const TokenCache::Entry* token(Authenticate& operation, Got& got) noexcept;
+  [[nodiscard]] const User* user(const UserId& id, Operation& operation, Got& got) noexcept;
+  void remember(const Locator& locator, const TokenRecord& record) noexcept;
+  void remember(const IssueToken& issued) noexcept;
+
+  const StoreParts parts;
+  const StoreOptions options;
+  MissGuard own_guard;
+  MissGuard& guard;
+  TokenCodec codec;
+  TokenCache tokens;
+  UserCache users;
+  PermissionTable permissions;
+  const std::uint32_t number;  // among the committer's replicas
+
+  std::size_t continuations = 0;  // on the stack
+  std::string value;              // reused
+  Counters counters;
+};
+
+template <class Kind>
+void Store::Impl::send_to_worker(Executor& workers, Kind& operation) noexcept {
+  adopt(operation);
+  operation.result = {};
+  operation.run = [](Job& job) noexcept {
+    auto& worked = static_cast<Kind&>(static_cast<BlockingOperation&>(job));
+    const Impl& store = of(worked);
+    store.work(worked);
+    // From here on it may be gone.
+    worked.home->post(worked);
+  };
+  operation.deliver = [](core::Message& message) noexcept {
+    auto& worked = static_cast<Kind&>(static_cast<Operation&>(message));
+    of(worked).on_worked(worked);
+  };
+  if (!workers.submit(operation)) finish(operation, core::Errc::full);
+}
+
+}  // namespace tokend::store

@@ -1,0 +1,89 @@
+#pragma once
+// Which dated tokens each user holds, in order of issue: what the limit of tokens is decided by.
+// Derived from the database, held in memory only, rebuilt at start.
+//
+// Concurrency: the committer's thread.
+// Always true: a user's entries ascend by locator; a user who is not in the index holds no live
+// dated token; an entry goes at the latest when its user is next issued for, or when the sweep
+// comes by after its expiry. Limits: Limits. Memory: 16 bytes a token and about 80 a user.
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "store/token.h"
+
+namespace tokend::store {
+
+class TokenIndex {
+ public:
+  struct Limits {
+    std::size_t tokens_per_user_max;
+    std::size_t tokens_max;
+    std::size_t users_max;
+  };
+  // unknown: the database has to be asked whether there is such a user.
+  enum class UserState : std::uint8_t { unknown, open, closed };
+
+  TokenIndex(const Limits& limits, std::uint16_t shard);
+
+  [[nodiscard]] UserState state_of(const UserId& user) const noexcept;
+  // False at the limit of users.
+  [[nodiscard]] bool learn(const UserId& user, bool closed);
+  void set_closed(const UserId& user, bool closed) noexcept;
+
+  // Appends to `dropped` what has to go so that the newest tokens_per_user_max remain. `user` is
+  // known; `locator` is greater than all of its others. False, and nothing done, at the limit of
+  // tokens.
+  [[nodiscard]] bool add(const UserId& user, const Locator& locator, std::int64_t expires_ms,
+                         std::int64_t now_ms, std::vector<Locator>& dropped);
+  void remove(const UserId& user, const Locator& locator) noexcept;
+  // Forgets all of a user's tokens but `keep` (if it is one of them).
+  void remove_all_but(const UserId& user, const Locator& keep) noexcept;
+  // Forgets the user; appends its tokens to `removed`.
+  void erase(const UserId& user, std::vector<Locator>& removed);
+
+  // Looks at the next `count` users: expired entries go, and users with none left.
+  void sweep(std::int64_t now_ms, std::size_t count) noexcept;
+
+  [[nodiscard]] std::size_t tokens() const noexcept { return tokens_; }
+  [[nodiscard]] std::size_t users() const noexcept { return users_.size(); }
+  [[nodiscard]] std::size_t tokens_of(const UserId& user) const noexcept;
+
+ private:
+  // A locator without its shard, which is the same for all, and the expiry to the millisecond, both
+  // of 48 and 32 bits, in 16 bytes.
+  struct Entry {
+    std::uint64_t issued_ms_and_sequence_high;
+    std::uint64_t sequence_low_and_expires_ms;
+  };
+  static_assert(sizeof(Entry) == 16);
+  [[nodiscard]] static Entry pack(const Locator& locator, std::int64_t expires_ms) noexcept;
+  [[nodiscard]] Locator locator_of(const Entry& entry) const noexcept;
+  [[nodiscard]] static bool is_expired(const Entry& entry, std::int64_t now_ms) noexcept;
+
+  struct UserTokens {
+    UserId id;
+    bool closed = false;
+    std::vector<Entry> entries;
+  };
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+
+  [[nodiscard]] std::uint32_t find(const UserId& user) const noexcept;
+  void forget(std::uint32_t number) noexcept;
+  void grow();
+  void insert_slot(std::uint32_t number) noexcept;
+  [[nodiscard]] std::size_t home_of(std::uint32_t number) const noexcept;
+  void drop_expired(UserTokens& user, std::int64_t now_ms) noexcept;
+
+  const Limits limits_;
+  const std::uint16_t shard_;
+  // Open addressing with linear probing, at most two thirds full: numbers in users_, or kNone.
+  std::vector<std::uint32_t> slots_;
+  std::deque<UserTokens> users_;
+  std::size_t tokens_ = 0;
+  std::size_t swept_ = 0;  // where the sweep goes on
+};
+
+}  // namespace tokend::store

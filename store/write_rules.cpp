@@ -1,0 +1,267 @@
+#include "store/write_rules.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "store/meta.h"
+#include "store/user_writes.h"
+
+namespace tokend::store {
+namespace {
+
+using core::Errc;
+
+// Users that a batch looks at to forget what has expired: the whole index is seen in as many
+// batches as a sixteenth of its users.
+constexpr std::size_t kSweptUsersPerBatch = 16;
+
+std::unexpected<Errc> failed(Errc code) noexcept { return std::unexpected(code); }
+
+std::int64_t sum_at_most_never(std::int64_t now_ms, std::int64_t lifetime_ms) noexcept {
+  return lifetime_ms > kNeverExpires - now_ms ? kNeverExpires : now_ms + lifetime_ms;
+}
+
+}  // namespace
+
+WriteRules::WriteRules(Database& database, const Identity& identity, RandomBytes& random,
+                       const WriteRulesOptions& options)
+    : database_(database),
+      random_(random),
+      options_(options),
+      codec_(identity.token_key),
+      locators_(identity.shard, identity.created_ms),
+      index_(options.index, identity.shard),
+      batch_(database.make_batch()),
+      overlay_(database, *batch_) {}
+
+void WriteRules::begin_batch(std::int64_t now_ms) noexcept { now_ms_ = now_ms; }
+
+bool WriteRules::write(Write& operation, Broadcast& broadcast) {
+  bool waits = true;
+  switch (operation.kind) {
+    case WriteKind::issue_token:
+      operation.result = issue(static_cast<IssueToken&>(operation), broadcast);
+      // Only if it displaced an older token.
+      waits = !dropped_.empty();
+      break;
+    case WriteKind::revoke_token:
+      operation.result = revoke(static_cast<RevokeToken&>(operation), broadcast);
+      break;
+    case WriteKind::create_user:
+      operation.result = create(static_cast<CreateUser&>(operation));
+      // No cache remembers that a user does not exist.
+      waits = false;
+      break;
+    case WriteKind::update_user:
+      operation.result = update(static_cast<UpdateUser&>(operation), broadcast);
+      break;
+    case WriteKind::delete_user:
+      operation.result = erase(static_cast<DeleteUser&>(operation), broadcast);
+      break;
+    case WriteKind::update_permissions:
+      operation.result = update(static_cast<UpdatePermissions&>(operation), broadcast);
+      break;
+  }
+  return waits && operation.result.has_value();
+}
+
+WriteRules::Outcome WriteRules::may_be_issued_for(const UserId& user) {
+  TokenIndex::UserState state = index_.state_of(user);
+  if (state == TokenIndex::UserState::unknown) {
+    const auto record = read_user(user);
+    if (!record) return failed(record.error());
+    if (!index_.learn(user, !record->active)) return failed(Errc::full);
+    state = index_.state_of(user);
+  }
+  if (state == TokenIndex::UserState::closed) return failed(Errc::refused);
+  return {};
+}
+
+WriteRules::Outcome WriteRules::issue(IssueToken& operation, Broadcast& broadcast) {
+  dropped_.clear();
+  if (const Outcome allowed = may_be_issued_for(operation.user); !allowed) return allowed;
+  const bool dated = operation.token_kind != TokenKind::personal;
+  const std::int64_t lifetime_ms =
+      operation.lifetime_ms > 0 ? operation.lifetime_ms : options_.token_lifetime_ms;
+  operation.expires_ms = dated ? sum_at_most_never(now_ms_, lifetime_ms) : kNeverExpires;
+  operation.locator = locators_.next(now_ms_);
+  if (dated &&
+      !index_.add(operation.user, operation.locator, operation.expires_ms, now_ms_, dropped_)) {
+    return failed(Errc::full);
+  }
+  mint(operation);
+  // The dropped ones leave the database in the same batch and every cache before the answer.
+  for (const Locator& locator : dropped_) {
+    batch_->remove(Family::tokens, view_of(locator));
+    broadcast.removed_tokens.push_back(locator);
+  }
+  return {};
+}
+
+void WriteRules::mint(IssueToken& operation) {
+  std::array<std::uint8_t, 20> random;
+  random_.fill(random);
+  codec_.encode(operation.locator, random, operation.token);
+  operation.digest = digest_of(view_of(operation.token));
+  record_.digest = operation.digest;
+  record_.user = operation.user;
+  record_.issuer = operation.issuer.empty() ? operation.user : operation.issuer;
+  record_.kind = operation.token_kind;
+  record_.expires_ms = operation.expires_ms;
+  record_.address = operation.address;
+  value_.clear();
+  encode(record_, value_);
+  batch_->put(Family::tokens, view_of(operation.locator), value_);
+}
+
+WriteRules::Outcome WriteRules::revoke(RevokeToken& operation, Broadcast& broadcast) {
+  batch_->remove(Family::tokens, view_of(operation.locator));
+  index_.remove(operation.user, operation.locator);
+  broadcast.removed_tokens.push_back(operation.locator);
+  return {};
+}
+
+std::expected<bool, Errc> WriteRules::exists(Family family, std::string_view key) {
+  const auto found = overlay_.get(family, key, value_);
+  if (!found) return failed(found.error().code);
+  return *found == Found::yes;
+}
+
+std::expected<User, Errc> WriteRules::read_user(const UserId& id) {
+  const auto found = overlay_.get(Family::users, id.view(), value_);
+  if (!found) return failed(found.error().code);
+  if (*found != Found::yes) return failed(Errc::not_found);
+  auto user = decode_user(value_);
+  if (!user) return failed(user.error().code);
+  return *std::move(user);
+}
+
+WriteRules::Outcome WriteRules::create(CreateUser& operation) {
+  User& user = operation.user;
+  operation.conflict = CreateUser::Conflict::none;
+  if (!is_valid(user)) return failed(Errc::invalid);
+  const auto username_taken = exists(Family::usernames, fold(user.username));
+  if (!username_taken) return failed(username_taken.error());
+  if (*username_taken) {
+    operation.conflict = CreateUser::Conflict::username;
+    return failed(Errc::exists);
+  }
+  std::vector<std::string> addresses;
+  for (const Email& email : user.emails) {
+    std::string address = fold(email.address);
+    const auto taken = exists(Family::emails, address);
+    if (!taken) return failed(taken.error());
+    if (*taken || std::ranges::find(addresses, address) != addresses.end()) {
+      operation.conflict = CreateUser::Conflict::email;
+      return failed(Errc::exists);
+    }
+    addresses.push_back(std::move(address));
+  }
+  // 98 random bits never repeat; a generator that repeats is noticed here and not in the data.
+  user.id = make_id(random_);
+  const auto id_taken = exists(Family::users, user.id.view());
+  if (!id_taken) return failed(id_taken.error());
+  CHECK(!*id_taken);
+  if (user.roles.empty()) user.roles.add(Role::user);
+  user.created_ms = user.updated_ms = now_ms_;
+  user.valid_from = user.valid_exception = {};
+  put_new_user(overlay_, user);
+  ++users_;
+  active_admins_ += is_active_admin(user);
+  return {};
+}
+
+WriteRules::Outcome WriteRules::update(UpdateUser& operation, Broadcast& broadcast) {
+  auto read = read_user(operation.id);
+  if (!read) return failed(read.error());
+  const User& before = *read;
+  User user = before;
+  for (std::size_t i = 0; i < kRoleCount; ++i) {
+    const auto role = static_cast<Role>(i);
+    if (operation.add_roles.has(role)) user.roles.add(role);
+    if (operation.remove_roles.has(role)) user.roles.remove(role);
+  }
+  if (operation.active) user.active = *operation.active;
+  if (is_active_admin(before) && !is_active_admin(user) && active_admins_ == 1) {
+    return failed(Errc::refused);
+  }
+  // Both ways across the border: what was issued beside the deactivation must not come alive with
+  // the reactivation.
+  const bool crossed = !user.active || user.active != before.active;
+  if (operation.revoke_tokens || crossed) {
+    // The excepted token was valid when its holder asked, but another operation may have revoked it
+    // since; an exception must not bring it back.
+    const bool keeps =
+        !crossed && !operation.revoke_except.empty() && before.accepts(operation.revoke_except);
+    user.valid_from = locators_.bound();
+    user.valid_exception = keeps ? operation.revoke_except : Locator{};
+    index_.remove_all_but(user.id, user.valid_exception);
+  }
+  index_.set_closed(user.id, !user.active);
+  user.updated_ms = now_ms_;
+  active_admins_ += is_active_admin(user);
+  active_admins_ -= is_active_admin(before);
+  change_members(overlay_, user.id, before.roles, user.roles);
+  put_user(overlay_, user);
+  broadcast.changed_users.push_back(user.id);
+  operation.user = std::move(user);
+  return {};
+}
+
+WriteRules::Outcome WriteRules::erase(DeleteUser& operation, Broadcast& broadcast) {
+  const auto user = read_user(operation.id);
+  if (!user) return failed(user.error());
+  if (is_active_admin(*user) && active_admins_ == 1) return failed(Errc::refused);
+  // Personal tokens, which the index does not know, die with the user's record: ids are never used
+  // twice.
+  dropped_.clear();
+  index_.erase(user->id, dropped_);
+  for (const Locator& locator : dropped_) {
+    batch_->remove(Family::tokens, view_of(locator));
+    broadcast.removed_tokens.push_back(locator);
+  }
+  remove_user(overlay_, *user);
+  --users_;
+  active_admins_ -= is_active_admin(*user);
+  broadcast.changed_users.push_back(user->id);
+  return {};
+}
+
+WriteRules::Outcome WriteRules::update(UpdatePermissions& operation, Broadcast& broadcast) {
+  for (const UpdatePermissions::Change& change : operation.changes) {
+    if (change.permission >= Permission::count_ || (change.roles.bits() >> kRoleCount) != 0) {
+      return failed(Errc::invalid);
+    }
+  }
+  for (const UpdatePermissions::Change& change : operation.changes) {
+    permissions_[change.permission] = {change.roles, now_ms_};
+    value_.clear();
+    encode(permissions_[change.permission], value_);
+    batch_->put(Family::permissions, id_of(change.permission), value_);
+  }
+  broadcast.permissions_changed = true;
+  broadcast.permissions = permissions_;
+  return {};
+}
+
+Batch& WriteRules::finish_batch() {
+  if (const Locator last = locators_.last(); last != committed_locator_) {
+    // The key of the newest token would say the same, if it could not be revoked and the clock be
+    // set back after that.
+    batch_->put(Family::meta, kMetaLastLocator, view_of(last));
+    committed_locator_ = last;
+  }
+  if (users_ != committed_users_) {
+    batch_->put(Family::meta, kMetaUsers, encode_u64(users_));
+    committed_users_ = users_;
+  }
+  return *batch_;
+}
+
+void WriteRules::end_batch() noexcept {
+  batch_->clear();
+  overlay_.clear();
+  index_.sweep(now_ms_, kSweptUsersPerBatch);
+}
+
+}  // namespace tokend::store

@@ -1,0 +1,104 @@
+#pragma once
+// What each kind of write does to the store: checks the rules against the state as the batch so far
+// will leave it, fills the batch, and notes what caches must drop. The committer's inner half; the
+// outer half (store/committer.h) takes, syncs, broadcasts and answers.
+//
+// Concurrency: the committer's thread.
+// Always true: an operation that fails has written nothing; the state in memory (index, counts) is
+// ahead of the disk only while a batch is under way, and a batch that fails ends all writing.
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+#include "store/bootstrap.h"
+#include "store/broadcast.h"
+#include "store/database.h"
+#include "store/locator_source.h"
+#include "store/operation.h"
+#include "store/overlay.h"
+#include "store/token_index.h"
+
+namespace tokend::store {
+
+struct WriteRulesOptions {
+  TokenIndex::Limits index;
+  std::int64_t token_lifetime_ms;
+};
+
+class WriteRules {
+ public:
+  WriteRules(Database& database, const Identity& identity, RandomBytes& random,
+             const WriteRulesOptions& options);
+
+  // Reads the state that is kept in memory. Blocking.
+  [[nodiscard]] core::Result<void> load(std::int64_t now_ms);
+
+  // All operations up to finish_batch() see this moment.
+  void begin_batch(std::int64_t now_ms) noexcept;
+  // Sets operation.result. True when the operation must wait for `broadcast`.
+  [[nodiscard]] bool write(Write& operation, Broadcast& broadcast);
+  // Adds the counters that go with the batch, which is then ready to commit.
+  [[nodiscard]] Batch& finish_batch();
+  // After the commit: makes room for the next batch and forgets a little of what has expired.
+  void end_batch() noexcept;
+
+  [[nodiscard]] const PermissionTable& permissions() const noexcept { return permissions_; }
+  [[nodiscard]] Locator last_locator() const noexcept { return locators_.last(); }
+  [[nodiscard]] const TokenIndex& index() const noexcept { return index_; }
+
+ private:
+  using Outcome = std::expected<void, core::Errc>;
+
+  Outcome issue(IssueToken& operation, Broadcast& broadcast);
+  Outcome revoke(RevokeToken& operation, Broadcast& broadcast);
+  Outcome create(CreateUser& operation);
+  Outcome update(UpdateUser& operation, Broadcast& broadcast);
+  Outcome erase(DeleteUser& operation, Broadcast& broadcast);
+  Outcome update(UpdatePermissions& operation, Broadcast& broadcast);
+
+  Outcome may_be_issued_for(const UserId& user);
+  [[nodiscard]] std::expected<User, core::Errc> read_user(const UserId& id);
+  [[nodiscard]] std::expected<bool, core::Errc> exists(Family family, std::string_view key);
+  void mint(IssueToken& operation);
+  [[nodiscard]] static bool is_active_admin(const User& user) noexcept {
+    return user.active && user.roles.has(Role::admin);
+  }
+
+  core::Result<void> load_permissions();
+  core::Result<void> load_users(std::vector<User>& revoking);
+  core::Result<void> load_tokens(std::int64_t now_ms, const std::vector<User>& revoking);
+  core::Result<void> load_token(std::string_view key, std::string_view value, std::int64_t now_ms,
+                                const std::vector<User>& revoking);
+  core::Result<void> commit_removals();
+
+  Database& database_;
+  RandomBytes& random_;
+  const WriteRulesOptions options_;
+  TokenCodec codec_;
+
+  // In memory, true to the database.
+  LocatorSource locators_;
+  TokenIndex index_;
+  PermissionTable permissions_;
+  std::uint64_t users_ = 0;
+  std::uint64_t active_admins_ = 0;
+
+  // Of the batch under way.
+  std::unique_ptr<Batch> batch_;
+  Overlay overlay_;
+  std::int64_t now_ms_ = 0;
+  Locator committed_locator_;
+  std::uint64_t committed_users_ = 0;
+
+  std::string value_;             // reused
+  TokenRecord record_;            // reused
+  std::vector<Locator> dropped_;  // reused
+};
+
+}  // namespace tokend::store

@@ -1,0 +1,125 @@
+// The start of store/write_rules.h: the state that is kept in memory, read from the database.
+
+#include <algorithm>
+#include <string>
+
+#include "store/meta.h"
+#include "store/user_writes.h"
+#include "store/write_rules.h"
+
+namespace tokend::store {
+namespace {
+
+using core::Errc;
+using core::fail;
+using core::Result;
+
+constexpr std::size_t kRemovedPerCommit = 4096;
+
+}  // namespace
+
+Result<void> WriteRules::load(std::int64_t now_ms) {
+  if (const auto loaded = load_permissions(); !loaded) return loaded;
+  std::vector<User> revoking;
+  if (const auto loaded = load_users(revoking); !loaded) return loaded;
+  if (const auto loaded = load_tokens(now_ms, revoking); !loaded) return loaded;
+  committed_locator_ = locators_.last();
+  committed_users_ = users_;
+  return {};
+}
+
+Result<void> WriteRules::load_permissions() {
+  for (std::size_t i = 0; i < kPermissionCount; ++i) {
+    const auto permission = static_cast<Permission>(i);
+    permissions_[permission].roles = default_roles_of(permission);
+    const auto found = database_.get(Family::permissions, id_of(permission), Reach::disk, value_);
+    if (!found) return std::unexpected(found.error());
+    if (*found != Found::yes) continue;
+    const auto entry = decode_permission(value_);
+    if (!entry) return fail(Errc::corrupt, "a permission's record does not decode");
+    permissions_[permission] = *entry;
+  }
+  return {};
+}
+
+// Remembers the users whose tokens are not simply all valid, in order of their ids.
+Result<void> WriteRules::load_users(std::vector<User>& revoking) {
+  std::uint64_t undecodable = 0;
+  const auto scanned =
+      database_.scan(Family::users, {}, [&](std::string_view, std::string_view value) {
+        auto user = decode_user(value);
+        if (!user) {
+          ++undecodable;
+          return false;
+        }
+        ++users_;
+        active_admins_ += is_active_admin(*user);
+        if (!user->active || !user->valid_from.empty()) {
+          // Only the id and what accepts() needs are kept.
+          User kept;
+          kept.id = user->id;
+          kept.active = user->active;
+          kept.valid_from = user->valid_from;
+          kept.valid_exception = user->valid_exception;
+          revoking.push_back(std::move(kept));
+        }
+        return true;
+      });
+  if (!scanned) return scanned;
+  if (undecodable) return fail(Errc::corrupt, "a user's record does not decode");
+  std::ranges::sort(revoking, {}, [](const User& user) { return user.id.view(); });
+  return {};
+}
+
+Result<void> WriteRules::load_tokens(std::int64_t now_ms, const std::vector<User>& revoking) {
+  const auto found = database_.get(Family::meta, kMetaLastLocator, Reach::disk, value_);
+  if (!found) return std::unexpected(found.error());
+  if (*found == Found::yes) {
+    const auto last = locator_from(value_);
+    if (!last) return fail(Errc::corrupt, "the store's last locator does not decode");
+    locators_.raise_above(*last);
+  }
+  Result<void> outcome;
+  const auto scanned =
+      database_.scan(Family::tokens, {}, [&](std::string_view key, std::string_view value) {
+        outcome = load_token(key, value, now_ms, revoking);
+        return outcome.has_value();
+      });
+  if (!scanned) return scanned;
+  if (!outcome) return outcome;
+  return commit_removals();
+}
+
+Result<void> WriteRules::load_token(std::string_view key, std::string_view value,
+                                    std::int64_t now_ms, const std::vector<User>& revoking) {
+  const auto locator = locator_from(key);
+  const auto record = decode_token_record(value);
+  if (!locator || !record) return fail(Errc::corrupt, "a token's record does not decode");
+  locators_.raise_above(*locator);
+  if (record->kind == TokenKind::personal || record->expires_ms <= now_ms) return {};
+  const auto user = std::ranges::lower_bound(
+      revoking, record->user.view(), {}, [](const User& candidate) { return candidate.id.view(); });
+  bool closed = false;
+  if (user != revoking.end() && user->id == record->user) {
+    if (!user->accepts(*locator)) return {};
+    closed = !user->active;
+  }
+  dropped_.clear();
+  if (!index_.learn(record->user, closed) ||
+      !index_.add(record->user, *locator, record->expires_ms, now_ms, dropped_)) {
+    return fail(Errc::full, "the store holds more live tokens or users than the index may");
+  }
+  // Displaced because the limit was lowered. No cache exists yet that could hold them.
+  for (const Locator& displaced : dropped_) batch_->remove(Family::tokens, view_of(displaced));
+  if (batch_->count() >= kRemovedPerCommit) return commit_removals();
+  return {};
+}
+
+Result<void> WriteRules::commit_removals() {
+  if (batch_->count() == 0) return {};
+  auto committed = database_.commit(*batch_);
+  batch_->clear();
+  return committed;
+}
+
+}  // namespace tokend::store

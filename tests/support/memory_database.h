@@ -1,0 +1,90 @@
+#pragma once
+// A store::Database in memory for tests and the simulator: ordered maps, batches, and the ways in
+// which a disk disappoints.
+//
+// What is committed is synced, visible and survives crash(). A commit that fails leaves its batch
+// neither visible nor, as a disk may have it, necessarily lost: the failure says which.
+//
+// Concurrency: a mutex, so that workers' threads may read beside the committer.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/database.h"
+
+namespace tokend::tests {
+
+class MemoryDatabase final : public store::Database {
+ public:
+  // How a commit fails.
+  enum class Failure : std::uint8_t {
+    none,
+    lost,     // the batch never reached the disk
+    written,  // it reached the disk, but the sync failed: after a crash it is there
+  };
+
+  [[nodiscard]] core::Result<store::Found> get(store::Family family, std::string_view key,
+                                               store::Reach reach,
+                                               std::string& value) const override;
+  [[nodiscard]] core::Result<void> scan(
+      store::Family family, std::string_view from,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit)
+      const override;
+  [[nodiscard]] core::Result<std::string> last_key(store::Family family) const override;
+  [[nodiscard]] std::unique_ptr<store::Batch> make_batch() const override;
+  [[nodiscard]] core::Result<void> commit(store::Batch& batch) override;
+
+  // ---- The test's levers. ----
+
+  // The next commit fails, and with it all that follow, until crash().
+  void fail_next_commit(Failure failure);
+  // What a power failure leaves: everything committed, and a batch whose failure was `written`.
+  void crash();
+  // Decides for each read with Reach::memory whether memory knows; empty: always.
+  std::function<bool(store::Family family, std::string_view key)> memory_knows;
+  // Reads of the family fail with Errc::io.
+  void fail_reads(store::Family family, bool fail);
+
+  // For corrupting and looking; not a commit.
+  void set(store::Family family, std::string_view key, std::string_view value);
+  [[nodiscard]] std::size_t size(store::Family family) const;
+  [[nodiscard]] bool has(store::Family family, std::string_view key) const;
+  [[nodiscard]] std::size_t commits() const;
+  // Reads with Reach::disk and Reach::memory alike.
+  [[nodiscard]] std::size_t reads() const;
+
+ private:
+  static constexpr std::size_t kFamilies = static_cast<std::size_t>(store::Family::count_);
+  using Map = std::map<std::string, std::string, std::less<>>;
+  struct Change {
+    store::Family family;
+    bool removed;
+    std::string key;
+    std::string value;
+  };
+  class MemoryBatch;
+
+  [[nodiscard]] const Map& map(store::Family family) const {
+    return families_[static_cast<std::size_t>(family)];
+  }
+  void apply(const std::vector<Change>& changes);
+
+  mutable std::mutex mutex_;  // guards everything below
+  std::array<Map, kFamilies> families_;
+  std::array<bool, kFamilies> reads_fail_{};
+  Failure next_failure_ = Failure::none;
+  bool failed_ = false;
+  std::vector<Change> unsynced_;  // of a failure that was `written`
+  std::size_t commits_ = 0;
+  mutable std::size_t reads_ = 0;
+};
+
+}  // namespace tokend::tests
