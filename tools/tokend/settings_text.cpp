@@ -40,7 +40,11 @@ void append_setting(const Setting& setting, std::string& out) {
   out += setting.kind == Kind::choice ? setting.choices : name_of(setting.kind);
   out += setting.kind == Kind::toggle ? "]\n" : "\n";
   out += "      " + std::string(setting.help) + "\n      ";
-  if (!setting.fallback.empty()) out += "[" + std::string(setting.fallback) + "] ";
+  if (!setting.fallback.empty()) {
+    out += '[';
+    out += setting.fallback;
+    out += "] ";
+  }
   out += variable_of(setting);
   if (!setting.original.empty()) {
     out += ", " + std::string(setting.original);
@@ -64,14 +68,19 @@ std::string quote(std::string_view text) {
       quoted += letter;
     }
   }
-  return quoted + "\"";
+  quoted += '"';
+  return quoted;
 }
 
 std::string to_toml(const Setting& setting, const Value& value) {
   if (setting.kind == Kind::list) {
-    std::string list;
-    for (const std::string& text : value.texts) list += (list.empty() ? "" : ", ") + quote(text);
-    return "[" + list + "]";
+    std::string list = "[";
+    for (const std::string& text : value.texts) {
+      if (list.size() > 1) list += ", ";
+      list += quote(text);
+    }
+    list += ']';
+    return list;
   }
   const std::string& text = value.texts.front();
   // Both parsed once already, so that the fallbacks are never taken.
