@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <bit>
 #include <string>
 
@@ -49,21 +50,25 @@ std::size_t number_length(std::string_view text) noexcept {
 }
 
 // JSON sets no bounds on numbers but simdjson refuses what neither 64 bits nor a double can hold.
-// We never use a number of a body, so every well-formed one may be a zero; malformed ones stay.
+// We never use a number of a body, so a well-formed one may be a zero. Whole scalars are looked at,
+// from delimiter to delimiter: a malformed one stays as it is and is refused.
 void replace_numbers(std::string_view json, std::string& out) {
+  constexpr std::string_view kDelimiters = "[]{},: \t\r\n\"";
   out.clear();
   bool in_string = false;
   for (std::size_t at = 0; at < json.size();) {
     const char byte = json[at];
     std::size_t length = 1;
-    if (in_string && byte == '\\' && at + 1 < json.size()) {
-      length = 2;
-    } else if (byte == '"') {
-      in_string = !in_string;
-    } else if (!in_string && (byte == '-' || is_digit(byte))) {
-      if (const std::size_t number = number_length(json.substr(at))) {
+    if (in_string) {
+      if (byte == '\\') length = std::min<std::size_t>(2, json.size() - at);
+      in_string = byte != '"';
+    } else if (kDelimiters.contains(byte)) {
+      in_string = byte == '"';
+    } else {
+      length = std::min(json.find_first_of(kDelimiters, at), json.size()) - at;
+      if (number_length(json.substr(at, length)) == length) {
         out += '0';
-        at += number;
+        at += length;
         continue;
       }
     }

@@ -1,0 +1,112 @@
+#include "http/api/rate_limit.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <thread>
+#include <vector>
+
+namespace tokend::api {
+namespace {
+
+using Address = std::array<std::uint8_t, 16>;
+
+Address address(std::uint32_t number) {
+  Address bytes{};
+  for (std::size_t index = 0; index < 4; ++index) {
+    bytes[index] = static_cast<std::uint8_t>(number >> (8 * index));
+  }
+  return bytes;
+}
+
+TEST(RateLimiter, TheEleventhCallOfAWindowIsRefused) {
+  RateLimiter limiter(RateLimitOptions{});
+  for (std::uint32_t call = 1; call <= 10; ++call) {
+    const auto verdict = limiter.count(1, address(1), 1'000 + call);
+    EXPECT_TRUE(verdict.allowed);
+    EXPECT_EQ(verdict.limit, 10U);
+    EXPECT_EQ(verdict.remaining, 10 - call);
+    EXPECT_EQ(verdict.reset_in_ms, 60'000 - (call - 1));
+  }
+  const auto verdict = limiter.count(1, address(1), 2'000);
+  EXPECT_FALSE(verdict.allowed);
+  EXPECT_EQ(verdict.remaining, 0U);
+  EXPECT_EQ(verdict.reset_in_ms, 60'000 - 999);
+}
+
+TEST(RateLimiter, TheWindowStartsWithItsFirstCallAndIsFixed) {
+  RateLimiter limiter(RateLimitOptions{});
+  for (int call = 0; call < 10; ++call) EXPECT_TRUE(limiter.count(1, address(1), 5'000).allowed);
+  EXPECT_FALSE(limiter.count(1, address(1), 64'999).allowed);
+  EXPECT_EQ(limiter.count(1, address(1), 64'999).reset_in_ms, 1);
+  const auto fresh = limiter.count(1, address(1), 65'000);
+  EXPECT_TRUE(fresh.allowed);
+  EXPECT_EQ(fresh.remaining, 9U);
+  EXPECT_EQ(fresh.reset_in_ms, 60'000);
+}
+
+TEST(RateLimiter, RoutesAndWholeAddressesHaveWindowsOfTheirOwn) {
+  RateLimiter limiter(RateLimitOptions{.calls_max = 1});
+  Address first{};
+  Address other{};
+  other[15] = 1;
+  EXPECT_TRUE(limiter.count(1, first, 0).allowed);
+  EXPECT_TRUE(limiter.count(2, first, 0).allowed);
+  EXPECT_TRUE(limiter.count(1, other, 0).allowed);
+  EXPECT_FALSE(limiter.count(1, first, 0).allowed);
+  EXPECT_FALSE(limiter.count(2, first, 0).allowed);
+  EXPECT_FALSE(limiter.count(1, other, 0).allowed);
+}
+
+TEST(RateLimiter, ACoreWhoseTurnBeganEarlierSharesTheWindow) {
+  RateLimiter limiter(RateLimitOptions{.calls_max = 2});
+  EXPECT_TRUE(limiter.count(1, address(1), 10'000).allowed);
+  const auto verdict = limiter.count(1, address(1), 9'990);
+  EXPECT_TRUE(verdict.allowed);
+  EXPECT_EQ(verdict.reset_in_ms, 60'000);
+  EXPECT_FALSE(limiter.count(1, address(1), 9'990).allowed);
+}
+
+TEST(RateLimiter, MoreClientsThanEntriesForgetOldWindowsButRefuseNobody) {
+  RateLimiter limiter(RateLimitOptions{.calls_max = 1, .entries_max = 16});
+  for (std::uint32_t client = 0; client < 10'000; ++client) {
+    ASSERT_TRUE(limiter.count(1, address(client), client).allowed);
+  }
+  // The youngest is remembered.
+  EXPECT_FALSE(limiter.count(1, address(9'999), 10'000).allowed);
+}
+
+TEST(RateLimiter, ExactlyTheLimitIsAllowedOverManyThreads) {
+  constexpr std::uint32_t kCallsMax = 1'000;
+  constexpr std::uint32_t kClients = 64;
+  constexpr std::uint32_t kThreads = 4;
+  constexpr std::uint32_t kRounds = 500;  // of each thread: twice the limit in total
+  // Room for all: what is counted here is exactness and not eviction.
+  RateLimiter limiter(RateLimitOptions{.calls_max = kCallsMax, .entries_max = 1U << 14});
+  std::array<std::atomic<std::uint32_t>, kClients> allowed{};
+  std::array<std::atomic<std::uint64_t>, kClients> remaining_sum{};
+  std::vector<std::thread> threads;
+  for (std::uint32_t thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&] {
+      for (std::uint32_t round = 0; round < kRounds; ++round) {
+        for (std::uint32_t client = 0; client < kClients; ++client) {
+          const auto verdict = limiter.count(client % 4, address(client / 4), round);
+          if (verdict.allowed) {
+            allowed[client].fetch_add(1);
+            remaining_sum[client].fetch_add(verdict.remaining);
+          }
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (std::uint32_t client = 0; client < kClients; ++client) {
+    EXPECT_EQ(allowed[client].load(), kCallsMax) << client;
+    // Every number of remaining calls was told exactly once.
+    EXPECT_EQ(remaining_sum[client].load(), std::uint64_t{kCallsMax} * (kCallsMax - 1) / 2);
+  }
+}
+
+}  // namespace
+}  // namespace tokend::api
