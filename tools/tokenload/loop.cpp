@@ -243,7 +243,10 @@ void LoadLoop::on_answer(Connection& connection, std::size_t index, const Answer
   const Verdict verdict = check_.check(answer.status, answer.body, plan_.target_ids[sent.target]);
   ++result_.verdicts[static_cast<std::size_t>(verdict)];
   if (verdict == Verdict::right) {
-    if (phase_ == Phase::measure) ++result_.answers;
+    if (phase_ == Phase::measure) {
+      ++result_.answers;
+      result_.answers_bytes += answer.bytes;
+    }
     if (is_measured(sent.start_ns)) {
       result_.latency_ns.record(
           static_cast<std::uint64_t>(std::max<std::int64_t>(now_ns_ - sent.start_ns, 0)));

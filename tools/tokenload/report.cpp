@@ -70,8 +70,9 @@ std::string text_report(const Options& options, const RunResult& result) {
   } else {
     append(out, "closed loop\n");
   }
-  append(out, "throughput   %.0f requests/s (%lu in %.2f s)\n", result.requests_per_second,
-         static_cast<unsigned long>(result.answers), static_cast<double>(result.measured_ns) / 1e9);
+  append(out, "throughput   %.0f requests/s (%lu of %.0f bytes in %.2f s)\n",
+         result.requests_per_second, static_cast<unsigned long>(result.answers),
+         result.answer_bytes, static_cast<double>(result.measured_ns) / 1e9);
   append(out, "latency us   mean %.1f", micro(result.latency_ns.mean()));
   for (const auto& [name, percent] : kPercentiles) {
     append(out, "  %s %.1f", name, micro(result.latency_ns.percentile(percent)));
@@ -112,9 +113,10 @@ std::string json_report(const Options& options, const RunResult& result) {
          result.client_bound    ? "INVALID: client-bound"
          : result.errors() == 0 ? "VALID"
                                 : "FAILED");
-  append(out, "\"requests_per_second\":%.1f,\"answers\":%lu,\"measured_s\":%.3f,",
+  append(out,
+         "\"requests_per_second\":%.1f,\"answers\":%lu,\"answer_bytes\":%.1f,\"measured_s\":%.3f,",
          result.requests_per_second, static_cast<unsigned long>(result.answers),
-         static_cast<double>(result.measured_ns) / 1e9);
+         result.answer_bytes, static_cast<double>(result.measured_ns) / 1e9);
   append(out, "\"latency_us\":{\"mean\":%.2f", micro(result.latency_ns.mean()));
   for (const auto& [name, percent] : kPercentiles) {
     append(out, ",\"%s\":%.2f", name, micro(result.latency_ns.percentile(percent)));

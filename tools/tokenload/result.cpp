@@ -26,11 +26,13 @@ std::uint64_t RunResult::errors() const noexcept {
 RunResult summarize(std::vector<ThreadResult>& threads) {
   RunResult all;
   std::vector<std::uint64_t> hashes;
+  std::uint64_t answers_bytes = 0;
   std::int64_t run_ns = 0;
   std::int64_t user_ns = 0;
   for (const ThreadResult& thread : threads) {
     all.latency_ns.merge(thread.latency_ns);
     all.answers += thread.answers;
+    answers_bytes += thread.answers_bytes;
     all.measured_ns = std::max(all.measured_ns, thread.measured_ns);
     if (thread.measured_ns > 0) {
       const auto measured = static_cast<double>(thread.measured_ns);
@@ -57,6 +59,7 @@ RunResult summarize(std::vector<ThreadResult>& threads) {
   all.tokens_repeated = count_repeated(hashes);
   if (all.answers > 0) {
     const auto answers = static_cast<double>(all.answers);
+    all.answer_bytes = static_cast<double>(answers_bytes) / answers;
     all.client_cpu_ns_per_request = static_cast<double>(run_ns) / answers;
     all.client_user_ns_per_request = static_cast<double>(user_ns) / answers;
   }

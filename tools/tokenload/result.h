@@ -20,6 +20,7 @@ struct ThreadResult {
   Histogram latency_ns;
   // Right answers that came in the measured time; its length as this thread saw it.
   std::uint64_t answers = 0;
+  std::uint64_t answers_bytes = 0;  // of these
   std::int64_t measured_ns = 0;
   OwnUse use;  // in the measured time
 
@@ -40,6 +41,7 @@ struct RunResult {
   Histogram latency_ns;
   double requests_per_second = 0;
   std::uint64_t answers = 0;
+  double answer_bytes = 0;  // on average, head and body
   std::int64_t measured_ns = 0;
   double client_demand = 0;  // of the busiest thread, share of one CPU: (run + wait) / time
   double client_cpu_ns_per_request = 0;
