@@ -273,7 +273,7 @@ bool Connection::settle() noexcept {
   if (stage_ == Stage::lingering && end_of_input_) stage_ = Stage::ending;
   if (stage_ == Stage::ending) {
     if (sending_ || receiving_) cancel_all();
-    return operations_ == 0 && !queued_;
+    return operations_ == 0;
   }
   send_output();
   update_receive();
