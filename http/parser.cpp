@@ -266,12 +266,9 @@ Parser::Result Parser::parse_head(std::size_t fresh) noexcept {
   const llhttp_errno_t error = llhttp_execute(&machine, begin, part);
   if (stopped_) return {Status::refused, 0};
 
-  const std::size_t method_end = method_.length + 1;
   if (error == HPE_OK) {
     held_ += part;
-    if (part_ == Part::target && held_ > method_end + limits_.target_bytes_max) {
-      return refuse(Refusal::uri_too_long);
-    }
+    if (target_exceeds_limit_at(held_)) return refuse(Refusal::uri_too_long);
     if (held_ == limits_.header_bytes_max) return refuse(Refusal::header_fields_too_large);
     return {Status::need_more, part};
   }
@@ -289,15 +286,23 @@ Parser::Result Parser::parse_head(std::size_t fresh) noexcept {
   }
   // Wherever the limit of the target was passed before the error, the limit is what counts: a peer
   // that sent one byte at a time would have met it first.
-  const std::uint32_t position = offset_of(llhttp_get_error_pos(&machine));
-  if (part_ == Part::target && position > method_end + limits_.target_bytes_max) {
+  if (target_exceeds_limit_at(offset_of(llhttp_get_error_pos(&machine)))) {
     return refuse(Refusal::uri_too_long);
   }
   // llhttp refuses some versions itself. With all three characters seen it was a version.
-  if (error == HPE_INVALID_VERSION && version_.length == 3) {
+  if (error == HPE_INVALID_VERSION && part_ == Part::version && version_.length == 3) {
     return refuse(Refusal::version_not_supported);
   }
   return refuse(Refusal::bad_request);
+}
+
+// llhttp tells of the target's end one byte late, so the byte that ended it may be among those
+// seen.
+bool Parser::target_exceeds_limit_at(std::size_t position) const noexcept {
+  if (part_ != Part::target) return false;
+  const char last = base_[position - 1];
+  const std::size_t ended = last == ' ' || last == '\r' || last == '\n' ? 1 : 0;
+  return position > method_.length + 1 + limits_.target_bytes_max + ended;
 }
 
 // llhttp gives up at the first character that leads to no method it knows; whether the method is

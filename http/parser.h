@@ -77,6 +77,8 @@ class Parser {
 
   void begin() noexcept;
   Result parse_head(std::size_t fresh) noexcept;
+  // Whether the target is known to be too long once `position` bytes of the request were looked at.
+  [[nodiscard]] bool target_exceeds_limit_at(std::size_t position) const noexcept;
   Result parse_unknown_method(std::size_t fresh) noexcept;
   Result parse_sized_body(std::size_t fresh) noexcept;
   Result parse_chunked_body(std::size_t fresh) noexcept;

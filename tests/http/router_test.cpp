@@ -1,0 +1,41 @@
+#include "http/router.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tokend::http {
+namespace {
+
+TEST(Router, FindsEveryPathByItsIndexAndNothingElse) {
+  std::vector<std::string> names = {"/", "/health", "/api/info", "/api/v1/info", "/api/v1/me"};
+  // Paths that agree in length and at both ends.
+  for (char letter = 'a'; letter <= 'z'; ++letter) {
+    names.push_back(std::string("/api/v1/users.") + letter + letter + ".createToken");
+  }
+  const std::vector<std::string_view> paths(names.begin(), names.end());
+  const Router router(paths);
+  for (std::size_t index = 0; index < paths.size(); ++index) {
+    const std::string copy(paths[index]);
+    EXPECT_EQ(router.find(copy), static_cast<int>(index));
+    EXPECT_EQ(router.find(copy + "/"), Router::kNotFound) << copy;
+    EXPECT_EQ(router.find(copy + "x"), Router::kNotFound) << copy;
+    std::string upper = copy;
+    for (char& byte : upper) byte = static_cast<char>(std::toupper(byte));
+    if (upper != copy) {
+      EXPECT_EQ(router.find(upper), Router::kNotFound) << copy;
+    }
+    EXPECT_EQ(router.find(std::string_view(copy).substr(1)), Router::kNotFound) << copy;
+  }
+  EXPECT_EQ(router.find(""), Router::kNotFound);
+}
+
+TEST(Router, WithoutRoutesFindsNothing) {
+  const Router router({});
+  EXPECT_EQ(router.find("/"), Router::kNotFound);
+}
+
+}  // namespace
+}  // namespace tokend::http
