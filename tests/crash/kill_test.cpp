@@ -1,0 +1,228 @@
+// SIGKILL under load, at a random moment, many times over on the same data: what was acknowledged
+// holds, what was revoked stays so, and what a request does to many tokens it does to all or none.
+//
+// TOKEND_CRASH_CYCLES: how many times (30). TOKEND_CRASH_SEED: repeats a run's choices.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <deque>
+#include <iostream>
+#include <thread>
+
+#include "tests/crash/oracle.h"
+#include "tests/crash/worker.h"
+
+namespace tokend::tests {
+namespace {
+
+constexpr std::size_t kWorkers = 4;
+constexpr std::size_t kOldUsersChecked = 200;  // of earlier cycles, after each
+constexpr std::chrono::seconds kTimeMax{150};
+
+std::uint64_t number_from(const char* variable, std::uint64_t fallback) {
+  const char* text = std::getenv(variable);
+  return text ? std::strtoull(text, nullptr, 10) : fallback;
+}
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string text;
+  for (std::size_t index = 0; index < std::min<std::size_t>(lines.size(), 20); ++index) {
+    text += lines[index] + "\n";
+  }
+  if (lines.size() > 20) text += "and " + std::to_string(lines.size() - 20) + " more\n";
+  return text;
+}
+
+class Kill : public testing::Test {
+ protected:
+  Kill() : seed_(number_from("TOKEND_CRASH_SEED", std::random_device{}())), random_(seed_) {
+    std::cout << "TOKEND_CRASH_SEED=" << seed_ << '\n';
+  }
+
+  void start() {
+    ASSERT_TRUE(server_.start()) << server_.report();
+    if (!admin_.token.empty()) return;
+    ApiClient client(server_);
+    admin_ = client.login_admin();
+    for (std::size_t index = 0; index < kWorkers; ++index) {
+      workers_.emplace_back(server_, admin_, "worker" + std::to_string(index), random_());
+    }
+  }
+
+  void kill_under_load(int cycle) {
+    std::atomic<bool> stop = false;
+    std::vector<std::thread> threads;
+    for (Worker& worker : workers_) {
+      threads.emplace_back([&worker, &stop, cycle] { worker.run(cycle, stop); });
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(20'000 + random_() % 600'000));
+    server_.kill();
+    stop = true;
+    for (std::thread& thread : threads) thread.join();
+    for (const Worker& worker : workers_) {
+      ASSERT_TRUE(worker.problems().empty()) << joined(worker.problems()) << server_.report();
+    }
+  }
+
+  // Everything of this cycle and some of what is older; all of it when `cycle` is -1.
+  void check(int cycle) {
+    std::vector<UserFact*> asked;
+    std::vector<UserFact*> older;
+    for (Worker& worker : workers_) {
+      for (UserFact& user : worker.facts()) {
+        (cycle == -1 || user.cycle == cycle ? asked : older).push_back(&user);
+      }
+    }
+    std::shuffle(older.begin(), older.end(), random_);
+    if (older.size() > kOldUsersChecked) older.resize(kOldUsersChecked);
+    asked.insert(asked.end(), older.begin(), older.end());
+    const auto found = contradictions(server_.port(), admin_, asked);
+    ASSERT_TRUE(found.empty()) << "cycle " << cycle << ", seed " << seed_ << ":\n"
+                               << joined(found) << server_.report();
+  }
+
+  std::uint64_t acknowledged() const {
+    std::uint64_t sum = 0;
+    for (const Worker& worker : workers_) sum += worker.acknowledged();
+    return sum;
+  }
+
+  const std::uint64_t seed_;
+  std::mt19937_64 random_;
+  ServerProcess server_;
+  Credentials admin_;
+  std::deque<Worker> workers_;
+};
+
+TEST_F(Kill, WhatWasAcknowledgedHoldsAndWhatWasRevokedStaysSo) {
+  const auto begin = std::chrono::steady_clock::now();
+  const int cycles = static_cast<int>(number_from("TOKEND_CRASH_CYCLES", 30));
+  int cycle = 0;
+  ASSERT_NO_FATAL_FAILURE(start());
+  while (cycle < cycles && std::chrono::steady_clock::now() - begin < kTimeMax) {
+    ASSERT_NO_FATAL_FAILURE(kill_under_load(++cycle));
+    ASSERT_NO_FATAL_FAILURE(start());
+    ASSERT_NO_FATAL_FAILURE(check(cycle));
+  }
+  ASSERT_NO_FATAL_FAILURE(check(-1));
+  // A load that issued nothing would prove nothing.
+  EXPECT_GT(acknowledged(), static_cast<std::uint64_t>(cycle) * 20);
+  std::cout << cycle << " cycles, " << acknowledged() << " tokens acknowledged\n";
+  EXPECT_EQ(server_.stop(), 0) << server_.report();
+}
+
+TEST_F(Kill, KilledWhileStartingItStartsAgain) {
+  for (int time = 0; time < 10; ++time) {
+    {
+      ChildProcess child(server_.launch());
+      std::this_thread::sleep_for(std::chrono::microseconds(random_() % 150'000));
+    }
+    ASSERT_NO_FATAL_FAILURE(start());
+    ApiClient client(server_);
+    EXPECT_TRUE(client.authenticates(admin_));
+    server_.kill();
+  }
+}
+
+// The first start makes an admin and a file with the password: neither may be without the other.
+TEST_F(Kill, KilledInItsFirstStartTheAdminIsNotLost) {
+  for (int time = 0; time < 15; ++time) {
+    ServerProcess server({.default_environment = false});
+    {
+      ChildProcess child(server.launch());
+      std::this_thread::sleep_for(std::chrono::microseconds(random_() % 120'000));
+    }
+    ASSERT_TRUE(server.start()) << server.report();
+    std::string password = read_whole_file(server.data_path() + "/initial-admin-password");
+    while (!password.empty() && password.back() == '\n') password.pop_back();
+    ASSERT_FALSE(password.empty()) << server.report();
+    HttpClient client(Endpoint{.port = server.port()});
+    const Response response =
+        client.exchange({.method = "POST",
+                         .target = "/api/v1/login",
+                         .body = R"({"user":"admin","password":")" + password + "\"}"});
+    EXPECT_EQ(response.status, 200) << "time " << time << ", seed " << seed_ << response;
+  }
+}
+
+// A check that cannot fail would find nothing for ever.
+class CrashCheck : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(server_.start()) << server_.report();
+    client_ = std::make_unique<ApiClient>(server_);
+    admin_ = client_->login_admin();
+    user_ = client_->create_user(admin_, "somebody");
+    fact_.id = user_.id;
+    fact_.username = user_.username;
+    for (int count = 0; count < 3; ++count) {
+      fact_.tokens.push_back({client_->issue(admin_, user_.id).token, Fate::alive});
+    }
+    ASSERT_EQ(found(), std::vector<std::string>{});
+  }
+  std::vector<std::string> found() { return contradictions(server_.port(), admin_, {&fact_}); }
+  void log_out(std::size_t token) {
+    const Credentials caller{user_.id, fact_.tokens[token].token};
+    ASSERT_EQ(client_->post("/api/v1/logout", "", &caller).status, 200);
+  }
+
+  ServerProcess server_;
+  std::unique_ptr<ApiClient> client_;
+  Credentials admin_;
+  Person user_;
+  UserFact fact_;
+};
+
+TEST_F(CrashCheck, ReportsATokenThatWasNeverIssued) {
+  fact_.tokens.push_back({std::string(43, 'A'), Fate::alive});
+  EXPECT_EQ(found().size(), 1U);
+}
+
+TEST_F(CrashCheck, ReportsALostToken) {
+  log_out(1);
+  EXPECT_EQ(found().size(), 1U);
+}
+
+TEST_F(CrashCheck, ReportsARevokedTokenThatLives) {
+  fact_.tokens[2].fate = Fate::gone;
+  EXPECT_EQ(found().size(), 1U);
+}
+
+TEST_F(CrashCheck, ReportsARevocationThatWasDoneInPart) {
+  for (TokenFact& token : fact_.tokens) token.fate = Fate::grouped;
+  log_out(0);
+  EXPECT_EQ(found().size(), 1U);
+}
+
+TEST_F(CrashCheck, ReportsADeletionThatDidNotHappen) {
+  fact_.existence = Fate::gone;
+  for (TokenFact& token : fact_.tokens) token.fate = Fate::open;
+  EXPECT_EQ(found().size(), 1U);
+}
+
+TEST_F(CrashCheck, ReportsADeactivationThatDidNotHappen) {
+  fact_.activity = Fate::gone;
+  EXPECT_EQ(found().size(), 1U);
+}
+
+TEST_F(CrashCheck, ReportsATokenBeyondTheLimitThatLives) {
+  fact_.overfull = true;
+  for (std::size_t count = 0; count < kTokensOfAUserMax; ++count) {
+    fact_.tokens.push_back({fact_.tokens[2].token, Fate::alive});
+  }
+  // Three should have been dropped by the fifty behind them; they live.
+  EXPECT_EQ(found().size(), 3U);
+}
+
+TEST_F(CrashCheck, SettlesWhatWasOpenAndHoldsTheServerToIt) {
+  fact_.tokens[0].fate = Fate::open;
+  EXPECT_EQ(found(), std::vector<std::string>{});
+  EXPECT_EQ(fact_.tokens[0].fate, Fate::alive);
+  log_out(0);
+  EXPECT_EQ(found().size(), 1U);
+}
+
+}  // namespace
+}  // namespace tokend::tests
