@@ -21,7 +21,7 @@ class Slab {
       : piece_bytes_(round_up(piece_bytes)),
         pieces_max_(pieces_max),
         mapping_(piece_bytes_ * (pieces_max ? pieces_max : 1)) {}
-  ~Slab() { ASAN_UNPOISON_MEMORY_REGION(mapping_.data(), mapping_.bytes()); }
+  ~Slab() { ASAN_UNPOISON_MEMORY_REGION(mapping_.data(), piece_bytes_ * touched_); }
   Slab(const Slab&) = delete;
   Slab& operator=(const Slab&) = delete;
 
