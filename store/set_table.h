@@ -63,8 +63,9 @@ class SetTable {
       set.hand = static_cast<std::uint8_t>((set.hand + 1) % kWays);
       displace(set.slots[way]);
     }
+    // Not yet used: what is asked for only once goes before what is asked for again.
     set.tags[way] = tag_of(hash);
-    set.used = static_cast<std::uint8_t>(set.used | (1U << way));
+    set.used = static_cast<std::uint8_t>(set.used & ~(1U << way));
     return set.slots[way];
   }
 

@@ -71,23 +71,23 @@ void TokenIndex::grow() {
 TokenIndex::UserState TokenIndex::state_of(const UserId& user) const noexcept {
   const std::uint32_t number = find(user);
   if (number == kNone) return UserState::unknown;
-  return users_[number].closed ? UserState::closed : UserState::open;
+  return users_[number].state;
 }
 
-bool TokenIndex::learn(const UserId& user, bool closed) {
+bool TokenIndex::learn(const UserId& user, UserState state) {
   if (const std::uint32_t number = find(user); number != kNone) {
-    users_[number].closed = closed;
+    users_[number].state = state;
     return true;
   }
   if (users_.size() >= limits_.users_max) return false;
   if ((users_.size() + 1) * 3 > slots_.size() * 2) grow();
-  users_.push_back({user, closed, {}});
+  users_.push_back({user, state, {}});
   insert_slot(static_cast<std::uint32_t>(users_.size() - 1));
   return true;
 }
 
-void TokenIndex::set_closed(const UserId& user, bool closed) noexcept {
-  if (const std::uint32_t number = find(user); number != kNone) users_[number].closed = closed;
+void TokenIndex::set_state(const UserId& user, UserState state) noexcept {
+  if (const std::uint32_t number = find(user); number != kNone) users_[number].state = state;
 }
 
 bool TokenIndex::add(const UserId& user, const Locator& locator, std::int64_t expires_ms,

@@ -23,15 +23,17 @@ class TokenIndex {
     std::size_t tokens_max;
     std::size_t users_max;
   };
-  // unknown: the database has to be asked whether there is such a user.
+  // unknown: the database has to be asked whether there is such a user, even if it has tokens here:
+  // those of a deleted user may outlive it.
   enum class UserState : std::uint8_t { unknown, open, closed };
 
   TokenIndex(const Limits& limits, std::uint16_t shard);
 
   [[nodiscard]] UserState state_of(const UserId& user) const noexcept;
   // False at the limit of users.
-  [[nodiscard]] bool learn(const UserId& user, bool closed);
-  void set_closed(const UserId& user, bool closed) noexcept;
+  [[nodiscard]] bool learn(const UserId& user, UserState state);
+  // Nothing where the user is not in the index.
+  void set_state(const UserId& user, UserState state) noexcept;
 
   // Appends to `dropped` what has to go so that the newest tokens_per_user_max remain. `user` is
   // known; `locator` is greater than all of its others. False, and nothing done, at the limit of
@@ -65,7 +67,7 @@ class TokenIndex {
 
   struct UserTokens {
     UserId id;
-    bool closed = false;
+    UserState state = UserState::unknown;
     std::vector<Entry> entries;
   };
   static constexpr std::uint32_t kNone = UINT32_MAX;

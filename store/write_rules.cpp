@@ -10,6 +10,7 @@ namespace tokend::store {
 namespace {
 
 using core::Errc;
+using UserState = TokenIndex::UserState;
 
 // Users that a batch looks at to forget what has expired: the whole index is seen in as many
 // batches as a sixteenth of its users.
@@ -66,14 +67,15 @@ bool WriteRules::write(Write& operation, Broadcast& broadcast) {
 }
 
 WriteRules::Outcome WriteRules::may_be_issued_for(const UserId& user) {
-  TokenIndex::UserState state = index_.state_of(user);
-  if (state == TokenIndex::UserState::unknown) {
+  UserState state = index_.state_of(user);
+  if (state == UserState::unknown) {
     const auto record = read_user(user);
     if (!record) return failed(record.error());
-    if (!index_.learn(user, !record->active)) return failed(Errc::full);
+    if (!index_.learn(user, record->active ? UserState::open : UserState::closed))
+      return failed(Errc::full);
     state = index_.state_of(user);
   }
-  if (state == TokenIndex::UserState::closed) return failed(Errc::refused);
+  if (state == UserState::closed) return failed(Errc::refused);
   return {};
 }
 
@@ -197,7 +199,7 @@ WriteRules::Outcome WriteRules::update(UpdateUser& operation, Broadcast& broadca
     user.valid_exception = keeps ? operation.revoke_except : Locator{};
     index_.remove_all_but(user.id, user.valid_exception);
   }
-  index_.set_closed(user.id, !user.active);
+  index_.set_state(user.id, user.active ? UserState::open : UserState::closed);
   user.updated_ms = now_ms_;
   active_admins_ += is_active_admin(user);
   active_admins_ -= is_active_admin(before);

@@ -54,11 +54,10 @@ Result<void> WriteRules::load_users(std::vector<User>& revoking) {
         }
         ++users_;
         active_admins_ += is_active_admin(*user);
-        if (!user->active || !user->valid_from.empty()) {
+        if (!user->valid_from.empty()) {
           // Only the id and what accepts() needs are kept.
           User kept;
           kept.id = user->id;
-          kept.active = user->active;
           kept.valid_from = user->valid_from;
           kept.valid_exception = user->valid_exception;
           revoking.push_back(std::move(kept));
@@ -99,13 +98,12 @@ Result<void> WriteRules::load_token(std::string_view key, std::string_view value
   if (record->kind == TokenKind::personal || record->expires_ms <= now_ms) return {};
   const auto user = std::ranges::lower_bound(
       revoking, record->user.view(), {}, [](const User& candidate) { return candidate.id.view(); });
-  bool closed = false;
-  if (user != revoking.end() && user->id == record->user) {
-    if (!user->accepts(*locator)) return {};
-    closed = !user->active;
-  }
+  const bool revokes = user != revoking.end() && user->id == record->user;
+  if (revokes && !user->accepts(*locator)) return {};
   dropped_.clear();
-  if (!index_.learn(record->user, closed) ||
+  // Whether its user may be issued for is asked when somebody wants to: a deleted user's tokens may
+  // still be here.
+  if (!index_.learn(record->user, TokenIndex::UserState::unknown) ||
       !index_.add(record->user, *locator, record->expires_ms, now_ms, dropped_)) {
     return fail(Errc::full, "the store holds more live tokens or users than the index may");
   }

@@ -1,0 +1,251 @@
+// Batches, failures, limits, and the thread around them.
+
+#include "store/committer.h"
+
+#include <thread>
+
+#include "store/committer_thread.h"
+#include "tests/store/store_fixture.h"
+
+namespace tokend::store {
+namespace {
+
+using core::Errc;
+
+class CommitterTest : public StoreFixture {
+ protected:
+  std::vector<std::unique_ptr<Asked<IssueToken>>> ask_for_tokens(int count) {
+    std::vector<std::unique_ptr<Asked<IssueToken>>> operations;
+    for (int i = 0; i < count; ++i) {
+      operations.push_back(std::make_unique<Asked<IssueToken>>());
+      operations.back()->user = root;
+      store(static_cast<std::size_t>(i) % cores.size()).write(*operations.back());
+    }
+    return operations;
+  }
+};
+
+TEST_F(CommitterTest, EverythingThatWaitsIsOneCommit) {
+  const std::size_t commits = database.commits();
+  const auto operations = ask_for_tokens(40);
+  settle();
+  EXPECT_EQ(database.commits(), commits + 1);
+  for (const auto& operation : operations) EXPECT_TRUE(operation->succeeded());
+  for (std::size_t i = 1; i < operations.size(); ++i) {
+    EXPECT_LT(operations[i - 1]->locator, operations[i]->locator) << "the order of issue";
+  }
+}
+
+TEST_F(CommitterTest, ABatchHasItsLimitAndTheRestFollows) {
+  close();
+  options.batch_operations_max = 8;
+  open();
+  const std::size_t commits = database.commits();
+  const auto operations = ask_for_tokens(20);
+  EXPECT_TRUE(committer->step());
+  EXPECT_TRUE(committer->step());
+  EXPECT_TRUE(committer->step());
+  EXPECT_FALSE(committer->step());
+  EXPECT_EQ(database.commits(), commits + 3);
+  settle();
+  for (const auto& operation : operations) EXPECT_TRUE(operation->succeeded());
+}
+
+TEST_F(CommitterTest, WithoutAFreeBroadcastItWaitsForOne) {
+  close();
+  options.broadcasts_max = 1;
+  open();
+  Asked<RevokeToken> first, second;
+  first.user = second.user = root;
+  store().write(first);
+  EXPECT_TRUE(committer->step());
+  store().write(second);
+  EXPECT_FALSE(committer->step());
+  turn(0);
+  turn(1);
+  EXPECT_TRUE(committer->step());
+  settle();
+  EXPECT_TRUE(first.succeeded());
+  EXPECT_TRUE(second.succeeded());
+}
+
+TEST_F(CommitterTest, AFailedCommitIsFinal) {
+  const Token before = issue(root);
+  database.fail_next_commit(tests::MemoryDatabase::Failure::lost);
+  Asked<IssueToken> in_it, after_it;
+  Asked<IssueToken> refused_in_it;
+  in_it.user = after_it.user = root;
+  refused_in_it.user = UserId("nobody");
+  store().write(in_it);
+  store().write(refused_in_it);
+  settle();
+  EXPECT_TRUE(in_it.failed_with(Errc::unavailable));
+  EXPECT_TRUE(refused_in_it.failed_with(Errc::unavailable));
+  EXPECT_EQ(in_it.token, TokenText{});
+  EXPECT_FALSE(store(0).healthy());
+  EXPECT_FALSE(store(1).healthy());
+  EXPECT_FALSE(committer->failure().empty());
+  store(1).write(after_it);
+  settle();
+  EXPECT_TRUE(after_it.failed_with(Errc::unavailable));
+  EXPECT_TRUE(authenticates(before.text, root)) << "reading goes on";
+  restart();
+  EXPECT_TRUE(store().healthy());
+  EXPECT_TRUE(authenticates(issue(root).text, root));
+}
+
+TEST_F(CommitterTest, AfterACommitThatFailedBehindTheDiskTheStoreIsStillSound) {
+  database.fail_next_commit(tests::MemoryDatabase::Failure::written);
+  Asked<CreateUser> create_anna;
+  create_anna.user.username = "anna";
+  Asked<IssueToken> token;
+  token.user = root;
+  store().write(create_anna);
+  store().write(token);
+  settle();
+  EXPECT_TRUE(create_anna.failed_with(Errc::unavailable));
+  restart();
+  // Nobody was told, and it is there: allowed, and counted.
+  EXPECT_EQ(database.size(Family::users), 2U);
+  Asked<CreateUser> again;
+  again.user.username = "anna";
+  store().write(again);
+  settle();
+  EXPECT_TRUE(again.failed_with(Errc::exists));
+  EXPECT_GT(issue(root).locator, token.locator);
+}
+
+TEST_F(CommitterTest, ARevocationInAFailedBatchIsNotAnsweredAsDone) {
+  const Token token = issue(root);
+  database.fail_next_commit(tests::MemoryDatabase::Failure::lost);
+  Asked<RevokeToken> operation;
+  operation.user = root;
+  operation.locator = token.locator;
+  store().write(operation);
+  settle();
+  EXPECT_TRUE(operation.failed_with(Errc::unavailable));
+}
+
+TEST_F(CommitterTest, ASleepingCommitterIsWokenOnce) {
+  EXPECT_FALSE(committer->step());
+  ASSERT_TRUE(committer->mailbox().prepare_to_sleep());
+  const std::size_t wakes = committer_waker.wakes;
+  const auto operations = ask_for_tokens(5);
+  EXPECT_EQ(committer_waker.wakes, wakes + 1);
+  settle();
+}
+
+TEST_F(CommitterTest, AReadErrorFailsTheOperationAndNotTheBatch) {
+  const UserId anna = create("anna");
+  restart();
+  database.fail_reads(Family::users, true);
+  Asked<IssueToken> unreadable;
+  unreadable.user = anna;
+  store().write(unreadable);
+  settle();
+  EXPECT_TRUE(unreadable.failed_with(Errc::io));
+  database.fail_reads(Family::users, false);
+  EXPECT_TRUE(authenticates(issue(root).text, root));
+}
+
+TEST_F(CommitterTest, CorruptRecordsAreRefusedAtTheStart) {
+  static_cast<void>(issue(root));
+  close();
+  database.set(Family::tokens, "short", "x");
+  const auto opened =
+      Committer::open({database, clock, committer_waker, random}, identity, options);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Errc::corrupt);
+}
+
+// With threads: what was posted before stop() is committed and answered.
+TEST(CommitterThread, StopDrainsEverything) {
+  FixedClock clock;
+  RandomBytes random;
+  tests::MemoryDatabase database;
+  const auto prepared = prepare_store(database, clock, random, {"root", "secret", "", ""}, 4);
+  ASSERT_TRUE(prepared);
+  CommitterThread thread;
+  const auto committer = Committer::open({database, clock, thread, random}, prepared->identity, {});
+  ASSERT_TRUE(committer);
+  ManualExecutor workers;
+  TestCore core;
+  core.store = std::make_unique<Store>(
+      StoreParts{database, **committer, workers, workers, core.mailbox, core.clock},
+      StoreOptions{64, 64, 4});
+  ASSERT_TRUE(thread.start(**committer));
+  std::vector<std::unique_ptr<Asked<IssueToken>>> operations;
+  for (int i = 0; i < 500; ++i) {
+    operations.push_back(std::make_unique<Asked<IssueToken>>());
+    operations.back()->user = prepared->created_admin->id;
+    core.store->write(*operations.back());
+    if (i % 100 == 0) std::this_thread::yield();
+  }
+  thread.stop();
+  core.take_turn(clock.now_ms);
+  core.take_turn(clock.now_ms);
+  for (const auto& operation : operations) EXPECT_TRUE(operation->succeeded());
+}
+
+// Two cores' threads issue and revoke beside the committer's; run under TSan too.
+TEST(CommitterThread, CoresAndCommitterWorkBesideEachOther) {
+  core::SystemClock clock;
+  RandomBytes random;
+  tests::MemoryDatabase database;
+  const auto prepared = prepare_store(database, clock, random, {"root", "secret", "", ""}, 4);
+  ASSERT_TRUE(prepared);
+  CommitterThread thread;
+  CommitterOptions options;
+  options.tokens_per_user_max = 3;
+  const auto committer =
+      Committer::open({database, clock, thread, random}, prepared->identity, options);
+  ASSERT_TRUE(committer);
+  ManualExecutor no_workers;
+  std::vector<std::unique_ptr<TestCore>> cores;
+  for (int i = 0; i < 2; ++i) {
+    auto& core = cores.emplace_back(std::make_unique<TestCore>());
+    core->store = std::make_unique<Store>(
+        StoreParts{database, **committer, no_workers, no_workers, core->mailbox, core->clock},
+        StoreOptions{64, 64, 4});
+  }
+  ASSERT_TRUE(thread.start(**committer));
+  constexpr int kTokens = 300;
+  std::atomic<int> finished{0};
+  std::atomic<int> alive_after_revocation{0};
+  const auto run = [&](TestCore& core) {
+    const UserId user = prepared->created_admin->id;
+    const auto wait = [&](const auto& operation) {
+      while (operation.times_done == 0) core.take_turn(clock.wall_ms());
+    };
+    for (int i = 0; i < kTokens; ++i) {
+      Asked<IssueToken> issue;
+      issue.user = user;
+      core.store->write(issue);
+      wait(issue);
+      Asked<RevokeToken> revoke;
+      revoke.user = user;
+      revoke.locator = issue.locator;
+      core.store->write(revoke);
+      wait(revoke);
+      Asked<Authenticate> authenticate;
+      authenticate.token = view_of(issue.token);
+      authenticate.user_id = user.view();
+      core.store->authenticate(authenticate);
+      alive_after_revocation += authenticate.succeeded();
+    }
+    // A core acknowledges until all are done.
+    ++finished;
+    while (finished < 2) core.take_turn(clock.wall_ms());
+  };
+  std::thread first([&] { run(*cores[0]); });
+  std::thread second([&] { run(*cores[1]); });
+  first.join();
+  second.join();
+  thread.stop();
+  EXPECT_EQ(alive_after_revocation, 0);
+  EXPECT_EQ((*committer)->counters().tokens_issued, 2U * kTokens);
+  EXPECT_EQ(database.size(Family::tokens), 0U);
+}
+
+}  // namespace
+}  // namespace tokend::store

@@ -1,0 +1,192 @@
+#pragma once
+// A whole store in one thread: a database in memory, a committer that is stepped, cores whose
+// mailboxes are emptied by hand and workers that run when told. Every interleaving of their steps
+// can so be written down in a test.
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/mailbox.h"
+#include "store/bootstrap.h"
+#include "store/committer.h"
+#include "store/miss_guard.h"
+#include "store/store.h"
+#include "tests/support/memory_database.h"
+
+namespace tokend::store {
+
+class FixedClock final : public core::Clock {
+ public:
+  [[nodiscard]] std::int64_t monotonic_ns() const noexcept override { return now_ms * 1'000'000; }
+  [[nodiscard]] std::int64_t wall_ms() const noexcept override { return now_ms; }
+  std::int64_t now_ms = 1'800'000'000'000;
+};
+
+class CountingWaker final : public core::Waker {
+ public:
+  void wake() noexcept override { ++wakes; }
+  std::size_t wakes = 0;
+};
+
+// Jobs wait until run_all().
+class ManualExecutor final : public Executor {
+ public:
+  [[nodiscard]] bool submit(Job& job) noexcept override {
+    if (jobs.size() >= limit) return false;
+    jobs.push_back(&job);
+    return true;
+  }
+  void run_all() {
+    while (!jobs.empty()) {
+      Job* job = jobs.front();
+      jobs.pop_front();
+      job->run(*job);
+    }
+  }
+  std::deque<Job*> jobs;
+  std::size_t limit = 1000;
+};
+
+// An operation and whether it has come home.
+template <class Kind>
+struct Asked : Kind {
+  Asked() { this->template then<&Asked::on_done>(*this); }
+  void on_done() noexcept {
+    ++times_done;
+    if (at_done) at_done();
+  }
+  [[nodiscard]] bool done() const noexcept { return times_done == 1; }
+  [[nodiscard]] bool succeeded() const noexcept { return done() && this->result.has_value(); }
+  [[nodiscard]] bool failed_with(core::Errc code) const noexcept {
+    return done() && !this->result && this->result.error() == code;
+  }
+  int times_done = 0;
+  std::function<void()> at_done;
+};
+
+struct TestCore {
+  core::TurnClock clock;
+  CountingWaker waker;
+  core::Mailbox mailbox{waker};
+  std::unique_ptr<Store> store;
+
+  void take_turn(std::int64_t now_ms) {
+    clock.wall_ms = now_ms;
+    core::MessageList messages = mailbox.take();
+    while (core::Message* message = messages.pop_front()) message->deliver(*message);
+  }
+};
+
+class StoreFixture : public testing::Test {
+ protected:
+  StoreFixture() { open(); }
+
+  void open() {
+    auto prepared = prepare_store(database, clock, random, {"root", "secret", "root@x.org", ""}, 4);
+    ASSERT_TRUE(prepared) << prepared.error().message;
+    identity = prepared->identity;
+    if (prepared->created_admin) root = prepared->created_admin->id;
+    auto opened = Committer::open({database, clock, committer_waker, random}, identity, options);
+    ASSERT_TRUE(opened) << opened.error().message;
+    committer = *std::move(opened);
+    for (std::size_t i = 0; i < cores_count; ++i) {
+      auto& core = cores.emplace_back(std::make_unique<TestCore>());
+      core->clock.wall_ms = clock.now_ms;
+      core->store = std::make_unique<Store>(
+          StoreParts{database, *committer, readers, hashers, core->mailbox, core->clock, guard},
+          store_options);
+    }
+  }
+  void close() {
+    cores.clear();
+    committer.reset();
+  }
+  void restart() {
+    close();
+    database.crash();
+    open();
+  }
+
+  [[nodiscard]] Store& store(std::size_t core = 0) { return *cores[core]->store; }
+  void turn(std::size_t core) { cores[core]->take_turn(clock.now_ms); }
+  // Everything runs until nothing is left to do.
+  void settle() {
+    for (int round = 0; round < 20; ++round) {
+      while (committer->step()) {
+      }
+      readers.run_all();
+      hashers.run_all();
+      for (std::size_t core = 0; core < cores.size(); ++core) turn(core);
+    }
+  }
+
+  struct Token {
+    std::string text;
+    Locator locator;
+    std::int64_t expires_ms = 0;
+  };
+  Token issue(const UserId& user, std::size_t core = 0, std::int64_t lifetime_ms = 0,
+              TokenKind kind = TokenKind::issued) {
+    Asked<IssueToken> operation;
+    operation.user = operation.issuer = user;
+    operation.token_kind = kind;
+    operation.lifetime_ms = lifetime_ms;
+    store(core).write(operation);
+    settle();
+    EXPECT_TRUE(operation.succeeded());
+    return {std::string(view_of(operation.token)), operation.locator, operation.expires_ms};
+  }
+  UserId create(const std::string& username, RoleSet roles = {}) {
+    Asked<CreateUser> operation;
+    operation.user.username = username;
+    operation.user.roles = roles;
+    store().write(operation);
+    settle();
+    EXPECT_TRUE(operation.succeeded());
+    return operation.user.id;
+  }
+  bool authenticates(const std::string& token, const UserId& user, std::size_t core = 0) {
+    Asked<Authenticate> operation;
+    operation.token = token;
+    operation.user_id = user.view();
+    cores[core]->clock.wall_ms = clock.now_ms;
+    store(core).authenticate(operation);
+    settle();
+    EXPECT_TRUE(operation.succeeded() || operation.failed_with(core::Errc::not_found));
+    return operation.succeeded();
+  }
+  bool authenticates_anywhere(const std::string& token, const UserId& user) {
+    bool any = false;
+    for (std::size_t core = 0; core < cores.size(); ++core) {
+      any = authenticates(token, user, core) || any;
+    }
+    return any;
+  }
+
+  FixedClock clock;
+  RandomBytes random;
+  tests::MemoryDatabase database;
+  CommitterOptions options;
+  StoreOptions store_options{1024, 256, 4};
+  std::size_t cores_count = 2;
+  MissGuard* guard = nullptr;
+
+  Identity identity;
+  UserId root;
+  ManualExecutor readers;
+  ManualExecutor hashers;
+  CountingWaker committer_waker;
+  std::unique_ptr<Committer> committer;
+  std::vector<std::unique_ptr<TestCore>> cores;
+};
+
+}  // namespace tokend::store

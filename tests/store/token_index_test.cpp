@@ -1,0 +1,175 @@
+#include "store/token_index.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <string>
+
+#include "store/locator_source.h"
+
+namespace tokend::store {
+namespace {
+
+Locator at(std::uint32_t sequence) { return Locator::make(1000, 3, sequence); }
+const UserId kUser("user");
+
+TEST(TokenIndex, KeepsExactlyTheNewestFifty) {
+  TokenIndex index({50, 1000, 1000}, 3);
+  ASSERT_TRUE(index.learn(kUser, TokenIndex::UserState::open));
+  std::vector<Locator> dropped;
+  for (std::uint32_t i = 1; i <= 120; ++i) ASSERT_TRUE(index.add(kUser, at(i), 9000, 0, dropped));
+  EXPECT_EQ(index.tokens_of(kUser), 50U);
+  ASSERT_EQ(dropped.size(), 70U);
+  for (std::uint32_t i = 0; i < 70; ++i) EXPECT_EQ(dropped[i], at(i + 1));
+}
+
+TEST(TokenIndex, AnExpiredTokenMakesRoomBeforeALiveOneGoes) {
+  TokenIndex index({2, 1000, 1000}, 3);
+  ASSERT_TRUE(index.learn(kUser, TokenIndex::UserState::open));
+  std::vector<Locator> dropped;
+  ASSERT_TRUE(index.add(kUser, at(1), 9000, 0, dropped));
+  ASSERT_TRUE(index.add(kUser, at(2), 500, 0, dropped));
+  ASSERT_TRUE(index.add(kUser, at(3), 9000, 500, dropped));
+  EXPECT_TRUE(dropped.empty());
+  EXPECT_EQ(index.tokens(), 2U);
+}
+
+TEST(TokenIndex, AMillisecondBeforeItsExpiryATokenIsAlive) {
+  TokenIndex index({2, 1000, 1000}, 3);
+  ASSERT_TRUE(index.learn(kUser, TokenIndex::UserState::open));
+  std::vector<Locator> dropped;
+  ASSERT_TRUE(index.add(kUser, at(1), 9000, 0, dropped));
+  ASSERT_TRUE(index.add(kUser, at(2), 500, 0, dropped));
+  ASSERT_TRUE(index.add(kUser, at(3), 9000, 499, dropped));
+  EXPECT_EQ(dropped, std::vector<Locator>{at(1)});
+}
+
+TEST(TokenIndex, ALargeLocatorComesBackWhole) {
+  TokenIndex index({1, 1000, 1000}, 3);
+  ASSERT_TRUE(index.learn(kUser, TokenIndex::UserState::open));
+  std::vector<Locator> dropped;
+  const Locator large = Locator::make(0x7edcba987654, 3, 0xfedcba98);
+  ASSERT_TRUE(index.add(kUser, large, kNeverExpires, 0, dropped));
+  index.erase(kUser, dropped);
+  EXPECT_EQ(dropped, std::vector<Locator>{large});
+}
+
+TEST(TokenIndex, RefusesAtItsLimits) {
+  TokenIndex index({50, 2, 2}, 3);
+  std::vector<Locator> dropped;
+  ASSERT_TRUE(index.learn(UserId("a"), TokenIndex::UserState::open));
+  ASSERT_TRUE(index.learn(UserId("b"), TokenIndex::UserState::open));
+  EXPECT_FALSE(index.learn(UserId("c"), TokenIndex::UserState::open));
+  EXPECT_TRUE(index.learn(UserId("a"), TokenIndex::UserState::open));
+  ASSERT_TRUE(index.add(UserId("a"), at(1), 9000, 0, dropped));
+  ASSERT_TRUE(index.add(UserId("a"), at(2), 9000, 0, dropped));
+  EXPECT_FALSE(index.add(UserId("b"), at(3), 9000, 0, dropped));
+  index.remove(UserId("a"), at(1));
+  EXPECT_TRUE(index.add(UserId("b"), at(3), 9000, 0, dropped));
+}
+
+TEST(TokenIndex, RevokingAllKeepsOnlyTheException) {
+  TokenIndex index({50, 1000, 1000}, 3);
+  ASSERT_TRUE(index.learn(kUser, TokenIndex::UserState::open));
+  std::vector<Locator> dropped;
+  for (std::uint32_t i = 1; i <= 9; ++i) ASSERT_TRUE(index.add(kUser, at(i), 9000, 0, dropped));
+  index.remove_all_but(kUser, at(4));
+  EXPECT_EQ(index.tokens_of(kUser), 1U);
+  index.remove_all_but(kUser, {});
+  EXPECT_EQ(index.tokens(), 0U);
+}
+
+TEST(TokenIndex, TheSweepForgetsExpiredTokensAndEmptyUsers) {
+  TokenIndex index({50, 1000, 1000}, 3);
+  std::vector<Locator> dropped;
+  for (std::uint32_t i = 1; i <= 100; ++i) {
+    const UserId user("u" + std::to_string(i));
+    ASSERT_TRUE(index.learn(user, TokenIndex::UserState::open));
+    ASSERT_TRUE(index.add(user, at(i), i * 10, 0, dropped));
+  }
+  index.sweep(505, 300);
+  EXPECT_EQ(index.tokens(), 50U);
+  EXPECT_EQ(index.users(), 50U);
+  EXPECT_EQ(index.state_of(UserId("u50")), TokenIndex::UserState::unknown);
+  EXPECT_EQ(index.state_of(UserId("u51")), TokenIndex::UserState::open);
+}
+
+TEST(TokenIndex, AgreesWithASimpleModel) {
+  constexpr std::size_t kLimit = 5;
+  std::mt19937_64 random(20260101);
+  TokenIndex index({kLimit, 1U << 20, 1U << 20}, 3);
+  std::map<std::string, std::vector<Locator>> model;
+  std::uint32_t sequence = 0;
+  for (int step = 0; step < 50'000; ++step) {
+    const std::string name = "u" + std::to_string(random() % 3000);
+    const UserId user(name);
+    std::vector<Locator> dropped;
+    switch (random() % 8) {
+      default: {
+        ASSERT_TRUE(index.learn(user, TokenIndex::UserState::open));
+        ASSERT_TRUE(index.add(user, at(++sequence), kNeverExpires, 0, dropped));
+        auto& held = model[name];
+        held.push_back(at(sequence));
+        if (held.size() > kLimit) {
+          ASSERT_EQ(dropped, std::vector<Locator>{held.front()});
+          held.erase(held.begin());
+        } else {
+          ASSERT_TRUE(dropped.empty());
+        }
+        break;
+      }
+      case 0:
+        if (auto& held = model[name]; !held.empty()) {
+          const std::size_t which = random() % held.size();
+          index.remove(user, held[which]);
+          held.erase(held.begin() + static_cast<std::ptrdiff_t>(which));
+        }
+        break;
+      case 1:
+        index.erase(user, dropped);
+        ASSERT_EQ(dropped, model[name]);
+        model.erase(name);
+        ASSERT_EQ(index.state_of(user), TokenIndex::UserState::unknown);
+        break;
+      case 2: index.sweep(0, 3); break;
+    }
+    ASSERT_EQ(index.tokens_of(user), model[name].size());
+  }
+  std::size_t tokens = 0;
+  for (const auto& [name, held] : model) {
+    EXPECT_EQ(index.tokens_of(UserId(name)), held.size());
+    tokens += held.size();
+  }
+  EXPECT_EQ(index.tokens(), tokens);
+}
+
+TEST(LocatorSource, AscendsWhateverTheClockDoes) {
+  LocatorSource source(7, 1000);
+  std::mt19937_64 random(5);
+  Locator last = source.last();
+  std::int64_t now_ms = 1000;
+  for (int i = 0; i < 10'000; ++i) {
+    now_ms += static_cast<std::int64_t>(random() % 21) - 10;
+    const Locator bound = source.bound();
+    const Locator next = source.next(now_ms);
+    EXPECT_GT(next, last);
+    EXPECT_GE(next, bound);
+    EXPECT_GT(bound, last);
+    EXPECT_EQ(next.shard(), 7);
+    last = next;
+  }
+}
+
+TEST(LocatorSource, GoesOnAboveWhatWasStored) {
+  LocatorSource source(7, 1000);
+  const Locator stored = Locator::make(5000, 7, UINT32_MAX);
+  source.raise_above(stored);
+  source.raise_above(Locator::make(10, 7, 3));
+  EXPECT_GT(source.bound(), stored);
+  EXPECT_EQ(source.next(2000), Locator::make(5001, 7, 0));
+}
+
+}  // namespace
+}  // namespace tokend::store
