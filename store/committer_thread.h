@@ -25,7 +25,8 @@ class CommitterThread final : public core::Waker {
 
   [[nodiscard]] core::Result<void> start(Committer& committer);
   // Commits and answers everything that was posted before, then ends the thread. Idempotent. To be
-  // called after the cores have drained, since their last answers come from here.
+  // called after the cores have drained, since their last answers come from here; what would have
+  // to wait for the acknowledgement of a core that no longer runs stays unanswered.
   void stop() noexcept;
 
   void wake() noexcept override;

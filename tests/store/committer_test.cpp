@@ -166,7 +166,10 @@ TEST(CommitterThread, StopDrainsEverything) {
   const auto prepared = prepare_store(database, clock, random, {"root", "secret", "", ""}, 4);
   ASSERT_TRUE(prepared);
   CommitterThread thread;
-  const auto committer = Committer::open({database, clock, thread, random}, prepared->identity, {});
+  CommitterOptions options;
+  options.tokens_per_user_max = 1000;
+  const auto committer =
+      Committer::open({database, clock, thread, random}, prepared->identity, options);
   ASSERT_TRUE(committer);
   ManualExecutor workers;
   TestCore core;
@@ -209,13 +212,16 @@ TEST(CommitterThread, CoresAndCommitterWorkBesideEachOther) {
         StoreOptions{64, 64, 4});
   }
   ASSERT_TRUE(thread.start(**committer));
-  constexpr int kTokens = 300;
+  constexpr int kTokens = 100;
   std::atomic<int> finished{0};
   std::atomic<int> alive_after_revocation{0};
   const auto run = [&](TestCore& core) {
     const UserId user = prepared->created_admin->id;
     const auto wait = [&](const auto& operation) {
-      while (operation.times_done == 0) core.take_turn(clock.wall_ms());
+      while (operation.times_done == 0) {
+        core.take_turn(clock.wall_ms());
+        std::this_thread::yield();
+      }
     };
     for (int i = 0; i < kTokens; ++i) {
       Asked<IssueToken> issue;
@@ -235,7 +241,10 @@ TEST(CommitterThread, CoresAndCommitterWorkBesideEachOther) {
     }
     // A core acknowledges until all are done.
     ++finished;
-    while (finished < 2) core.take_turn(clock.wall_ms());
+    while (finished < 2) {
+      core.take_turn(clock.wall_ms());
+      std::this_thread::yield();
+    }
   };
   std::thread first([&] { run(*cores[0]); });
   std::thread second([&] { run(*cores[1]); });
