@@ -234,12 +234,19 @@ TEST(ConnectionTest, APausedConnectionHoldsNoReceiveBuffers) {
 }
 
 TEST(ConnectionTest, AbortWhileHeldBytesAreDeliveredDropsTheRest) {
-  TestServer server({.on_open = [](TestSession& session) { session.transport.pause_reading(); },
-                     .on_bytes = [](TestSession& session, std::span<char>) { session.abort(); }});
+  TestServer server({.on_bytes = [](TestSession& session, std::span<char>) {
+    CHECK(session.calls < 2);
+    if (++session.calls == 1) {
+      session.transport.pause_reading();
+    } else {
+      session.abort();
+    }
+  }});
   Peer peer(server.address());
-  ASSERT_TRUE(peer.send(pattern(3 * Block::kCapacity)));
-  ASSERT_TRUE(eventually(
-      [&] { return server.count(CoreCounter::received_bytes) >= 3 * Block::kCapacity; }));
+  ASSERT_TRUE(peer.send("x"));
+  ASSERT_TRUE(eventually([&] { return server.count(CoreCounter::received_bytes) == 1; }));
+  ASSERT_TRUE(peer.send(pattern(100'000)));
+  ASSERT_TRUE(eventually([&] { return server.count(CoreCounter::received_bytes) > 1; }));
   server.on_core([&] { server.factory().sessions.front()->transport.resume_reading(); });
   EXPECT_TRUE(peer.ended());
   EXPECT_TRUE(eventually([&] { return server.factory().closed == 1; }));
@@ -501,7 +508,9 @@ TEST(ConnectionTest, SlotsAreReusedThroughALotOfComingAndGoing) {
         const char kind = "efapr"[(round + thread) % 5];
         const bool sent = peer.send(std::string(1, kind) + pattern(5000));
         if (kind == 'e' && sent) {
-          EXPECT_EQ(peer.receive(5001).size(), 5001U);
+          // Refused at the limit, or served in full.
+          const std::size_t bytes = peer.receive(5001).size();
+          EXPECT_TRUE(bytes == 0 || bytes == 5001) << bytes;
         }
         if (kind == 'p' && sent) static_cast<void>(peer.receive(5001));
         if (kind == 'f' || kind == 'a') static_cast<void>(peer.receive_all());

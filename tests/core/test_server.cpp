@@ -1,6 +1,7 @@
 #include "tests/core/test_server.h"
 
 #include <netinet/in.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -149,13 +150,18 @@ Peer::Peer(const std::string& address, int receive_buffer_bytes) {
   const timeval patience{.tv_sec = kPatience.count(), .tv_usec = 0};
   setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
   setsockopt(socket_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-  CHECK(connect(socket_.get(), &parsed->generic, parsed->bytes) == 0);
+  if (connect(socket_.get(), &parsed->generic, parsed->bytes) != 0) {
+    CHECK(errno == EINTR);
+    pollfd writable{.fd = socket_.get(), .events = POLLOUT, .revents = 0};
+    while (poll(&writable, 1, -1) != 1) CHECK(errno == EINTR);
+  }
 }
 
 bool Peer::send(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0) {
+      if (errno == EINTR) continue;
       CHECK(errno == ECONNRESET || errno == EPIPE);
       return false;
     }
@@ -170,6 +176,8 @@ std::string Peer::receive(std::size_t count) {
   while (all.size() < count) {
     const ssize_t got = recv(socket_.get(), part, std::min(sizeof(part), count - all.size()), 0);
     if (got < 0) {
+      // The end of an earlier test's ring interrupts the thread that opened it.
+      if (errno == EINTR) continue;
       CHECK(errno == ECONNRESET);  // EAGAIN: nothing came within kPatience
       reset_ = true;
     }
