@@ -296,13 +296,13 @@ Parser::Result Parser::parse_head(std::size_t fresh) noexcept {
   return refuse(Refusal::bad_request);
 }
 
-// llhttp tells of the target's end one byte late, so the byte that ended it may be among those
-// seen.
+// llhttp tells of the target's end late, so the bytes that ended it may be among those seen.
 bool Parser::target_exceeds_limit_at(std::size_t position) const noexcept {
   if (part_ != Part::target) return false;
-  const char last = base_[position - 1];
-  const std::size_t ended = last == ' ' || last == '\r' || last == '\n' ? 1 : 0;
-  return position > method_.length + 1 + limits_.target_bytes_max + ended;
+  const std::size_t target_begin = method_.length + 1;
+  const auto ends_target = [](char byte) { return byte == ' ' || byte == '\r' || byte == '\n'; };
+  while (position > target_begin && ends_target(base_[position - 1])) --position;
+  return position > target_begin + limits_.target_bytes_max;
 }
 
 // llhttp gives up at the first character that leads to no method it knows; whether the method is

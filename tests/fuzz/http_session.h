@@ -19,7 +19,7 @@ namespace tokend::http::testing {
 struct FuzzOutcome {
   std::vector<Seen> requests;
   std::vector<Refusal> refusals;
-  std::string received;  // without 100 Continue, which depends on when the body comes
+  std::string received;  // without 100 Continue and Connection: close
   bool finished;
 };
 
@@ -43,6 +43,7 @@ inline FuzzOutcome feed(std::string_view stream, const std::vector<std::size_t>&
   limits.output_bytes_max = 1'024;
   limits.kept_requests_max = 16;
   Core core(limits, 64);
+  core.application.number_by_arrival = true;  // when they are released depends on the pieces
   FuzzOutcome outcome;
   {
     Wire wire(core);
@@ -64,6 +65,7 @@ inline FuzzOutcome feed(std::string_view stream, const std::vector<std::size_t>&
     } else if (options & 8) {
       wire.drain();
     } else if (options & 16) {
+      release_all(core, wire, options & 2);  // whether an answer is owed decides what it means
       wire.deadline();
     }
     release_all(core, wire, options & 2);
@@ -79,9 +81,12 @@ inline FuzzOutcome feed(std::string_view stream, const std::vector<std::size_t>&
   CHECK(core.factory.kept_requests() == 0);
   CHECK(core.blocks.in_use() == 0);
 
-  constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-  for (std::size_t at = 0; (at = outcome.received.find(kContinue)) != std::string::npos;) {
-    outcome.received.erase(at, kContinue.size());
+  // When these are sent depends on the pieces.
+  for (const std::string_view line : {std::string_view("HTTP/1.1 100 Continue\r\n\r\n"),
+                                      std::string_view("Connection: close\r\n")}) {
+    for (std::size_t at = 0; (at = outcome.received.find(line, at)) != std::string::npos;) {
+      outcome.received.erase(at, line.size());
+    }
   }
   outcome.requests = core.application.requests;
   outcome.refusals = core.application.refusals;

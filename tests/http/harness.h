@@ -92,13 +92,13 @@ class ScriptedApplication final : public Application {
     for (std::size_t index = 0; index < core::kReceivePaddingBytes; ++index) {
       padding_ = request.body().data()[request.body().size() + index];
     }
-    if (record) requests.push_back(seen(request));
+    requests.push_back(seen(request));
     const std::string_view path = request.path();
     if (path == "/later") {
-      waiting.push_back(&exchange);
+      wait(exchange);
     } else if (path == "/keep") {
       kept_ok = exchange.keep_request() && exchange.keep_request();
-      waiting.push_back(&exchange);
+      wait(exchange);
     } else if (path == "/close") {
       exchange.answer({200, "X: 1\r\n", "bye", true});
     } else if (path == "/empty") {
@@ -120,11 +120,14 @@ class ScriptedApplication final : public Application {
   void release(std::size_t index = 0, bool close = false) {
     Exchange* exchange = waiting[index];
     waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(index));
-    const std::string body = "late " + std::to_string(++released_);
+    const int arrival = arrivals_[index];
+    arrivals_.erase(arrivals_.begin() + static_cast<std::ptrdiff_t>(index));
+    ++released_;
+    const std::string body = "late " + std::to_string(number_by_arrival ? arrival : released_);
     exchange->answer({200, "X: 1\r\n", body, close});
   }
 
-  bool record = true;
+  bool number_by_arrival = false;  // the bodies of late answers, instead of by release
   bool kept_ok = false;
   std::size_t big_bytes = 0;
   std::vector<Seen> requests;
@@ -132,6 +135,13 @@ class ScriptedApplication final : public Application {
   std::deque<Exchange*> waiting;
 
  private:
+  void wait(Exchange& exchange) {
+    waiting.push_back(&exchange);
+    arrivals_.push_back(++arrived_);
+  }
+
+  std::deque<int> arrivals_;  // of those in `waiting`
+  int arrived_ = 0;
   int released_ = 0;
   volatile char padding_ = 0;
 };
