@@ -51,6 +51,15 @@ TEST(ServerUse, OfThisProcessGrowsWithWork) {
   EXPECT_FALSE(use_of(-1));
 }
 
+TEST(MachineBusy, GrowsWithWork) {
+  const auto before = machine_busy_ns();
+  ASSERT_TRUE(before);
+  const OwnUse own_before = own_use();
+  while ((own_use() - own_before).times.run_ns < 50'000'000) {
+  }
+  EXPECT_GE(*machine_busy_ns() - *before, 20'000'000);
+}
+
 std::vector<ThreadResult> good_threads() {
   std::vector<ThreadResult> threads(2);
   for (ThreadResult& thread : threads) {

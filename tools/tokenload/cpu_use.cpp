@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cinttypes>
@@ -98,6 +99,22 @@ ServerUse between(const ProcessUse& before, const ProcessUse& after,
     use.cpu_share = static_cast<double>(total_run_ns) / (interval * static_cast<double>(use.cpus));
   }
   return use;
+}
+
+std::optional<std::int64_t> machine_busy_ns() noexcept {
+  std::FILE* file = std::fopen("/proc/stat", "re");
+  if (!file) return std::nullopt;
+  // user, nice, system, idle, iowait, irq, softirq, steal, in clock ticks.
+  std::int64_t ticks[8]{};
+  const int fields = std::fscanf(file,
+                                 "cpu %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64
+                                 " %" SCNd64 " %" SCNd64 " %" SCNd64,
+                                 &ticks[0], &ticks[1], &ticks[2], &ticks[3], &ticks[4], &ticks[5],
+                                 &ticks[6], &ticks[7]);
+  std::fclose(file);
+  if (fields != 8) return std::nullopt;
+  const std::int64_t busy = ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6] + ticks[7];
+  return busy * (1'000'000'000 / sysconf(_SC_CLK_TCK));
 }
 
 bool is_client_bound(double client_demand, const std::optional<ServerUse>& server) {

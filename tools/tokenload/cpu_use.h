@@ -40,6 +40,8 @@ struct ServerUse {
   double run_ns_per_second = 0;  // over all threads
   double busiest_demand = 0;     // of the busiest thread: (run + wait) / interval
   double cpu_share = 0;          // run of all threads / (interval * CPUs allowed)
+  // CPUs' worth of work by neither the server nor the load: what disturbed both.
+  std::optional<double> foreign_cpus = std::nullopt;
   std::size_t threads = 0;
   std::size_t cpus = 0;
 };
@@ -47,6 +49,10 @@ struct ServerUse {
 // server keeps its threads.
 [[nodiscard]] ServerUse between(const ProcessUse& before, const ProcessUse& after,
                                 std::int64_t interval_ns) noexcept;
+
+// CPU time that the whole machine has spent at work since its start, the time that a hypervisor
+// stole included. nullopt without /proc/stat.
+[[nodiscard]] std::optional<std::int64_t> machine_busy_ns() noexcept;
 
 // Was the load the bottleneck? Share of an interval above which a thread counts as saturated, and
 // the idle share of the server that proves that it was waiting for the load.

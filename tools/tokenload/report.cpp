@@ -87,6 +87,10 @@ std::string text_report(const Options& options, const RunResult& result) {
         micro(result.server_cpu_ns_per_request), result.server->threads,
         100 * result.server->busiest_demand, 100 * result.server->cpu_share, result.server->cpus);
   }
+  if (result.server && result.server->foreign_cpus) {
+    append(out, "others       %.2f CPU(s) of the machine worked for neither of them\n",
+           *result.server->foreign_cpus);
+  }
   if (result.reconnects > 0) {
     append(out, "reconnects   %lu\n", static_cast<unsigned long>(result.reconnects));
   }
@@ -126,9 +130,11 @@ std::string json_report(const Options& options, const RunResult& result) {
   if (result.server) {
     append(out,
            "\"server\":{\"cpu_us_per_request\":%.4f,\"threads\":%zu,"
-           "\"busiest_thread_demand\":%.4f,\"cpu_share\":%.4f,\"cpus\":%zu},",
+           "\"busiest_thread_demand\":%.4f,\"cpu_share\":%.4f,\"cpus\":%zu,"
+           "\"foreign_cpus\":%.3f},",
            micro(result.server_cpu_ns_per_request), result.server->threads,
-           result.server->busiest_demand, result.server->cpu_share, result.server->cpus);
+           result.server->busiest_demand, result.server->cpu_share, result.server->cpus,
+           result.server->foreign_cpus.value_or(0.0));
   }
   append(out, "\"errors\":{\"total\":%lu,\"wrong_by_status\":{",
          static_cast<unsigned long>(result.errors()));

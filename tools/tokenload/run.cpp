@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -79,12 +80,21 @@ Result<ServerUse> watch_server(const Plan& plan, pid_t server_pid, std::int64_t 
   sleep_until(start_ns + plan.warmup_ns);
   const std::int64_t begin_ns = clock.monotonic_ns();
   const auto before = use_of(server_pid);
+  const auto busy_before = machine_busy_ns();
   if (!before) return std::unexpected(before.error());
   sleep_until(start_ns + plan.warmup_ns + plan.duration_ns);
   const std::int64_t end_ns = clock.monotonic_ns();
   const auto after = use_of(server_pid);
+  const auto busy_after = machine_busy_ns();
   if (!after) return fail(Errc::not_found, "the server ended during the run");
-  return between(*before, *after, end_ns - begin_ns);
+  ServerUse use = between(*before, *after, end_ns - begin_ns);
+  if (busy_before && busy_after) {
+    // The load's own share is taken off when its threads have told it.
+    use.foreign_cpus =
+        static_cast<double>(*busy_after - *busy_before) / static_cast<double>(end_ns - begin_ns) -
+        use.run_ns_per_second / 1e9;
+  }
+  return use;
 }
 
 }  // namespace
@@ -116,6 +126,10 @@ Result<RunResult> run(const Plan& plan, std::optional<pid_t> server_pid) {
   RunResult all = summarize(results);
   if (server) {
     all.server = **server;
+    if (all.server->foreign_cpus) {
+      const double load_cpus = all.client_cpu_ns_per_request * all.requests_per_second / 1e9;
+      all.server->foreign_cpus = std::max(0.0, *all.server->foreign_cpus - load_cpus);
+    }
     if (all.requests_per_second > 0) {
       all.server_cpu_ns_per_request = all.server->run_ns_per_second / all.requests_per_second;
     }
