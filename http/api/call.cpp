@@ -97,6 +97,8 @@ void Call::admit(const store::User* user) noexcept {
         context_.limiter.count(std::bit_cast<std::uintptr_t>(&route_), address_,
                                context_.clock.monotonic_ns / core::kNanosecondsPerMillisecond);
     counted_ = true;
+    // Now: an answer that waits for a sync is made later, and the window does not move with it.
+    window_ends_ms_ = context_.clock.wall_ms + verdict_.reset_in_ms;
     if (!verdict_.allowed) return refuse_too_many();
   }
 
@@ -108,7 +110,7 @@ void Call::admit(const store::User* user) noexcept {
 
   if (route_.permission && !allows(*route_.permission)) {
     log_refusal("no permission");
-    return answer(*route_.refusal);
+    return answer(route_.refusal);
   }
   run(body, user);
 }
@@ -142,7 +144,7 @@ void Call::answer(int status, std::string_view body) noexcept {
   if (counted_) {
     lines << "X-RateLimit-Limit: " << std::int64_t{verdict_.limit}
           << "\r\nX-RateLimit-Remaining: " << std::int64_t{verdict_.remaining}
-          << "\r\nX-RateLimit-Reset: " << context_.clock.wall_ms + verdict_.reset_in_ms << "\r\n";
+          << "\r\nX-RateLimit-Reset: " << window_ends_ms_ << "\r\n";
   }
   exchange_.answer({.status = status, .headers = lines.view(), .body = body});
 }

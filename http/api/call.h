@@ -87,6 +87,7 @@ class Call {
   const Route& route_;
   bool* came_home_ = nullptr;  // while start() waits to see whether memory held the answer
   RateLimiter::Verdict verdict_;
+  std::int64_t window_ends_ms_ = 0;  // on the wall clock
   ClientAddress address_{};
   bool counted_ = false;
   bool lost_ = false;  // the request could not be kept
