@@ -256,7 +256,8 @@ TEST_F(Stop, TokenIssuedWhileStoppingLasts) {
     response = client.read_response();
   }
   ASSERT_EQ(response.status, 200) << response;
-  ASSERT_EQ(server.stop(), 0) << server.report();
+  ASSERT_EQ(server.wait(Milliseconds(10'000)), 0) << server.report();
+  server.kill();
   ASSERT_TRUE(server.start()) << server.report();
   ApiClient client(server);
   EXPECT_TRUE(client.authenticates(

@@ -74,11 +74,11 @@ TEST_F(Users, CreatedUserLogsInAndIsFound) {
 TEST_F(Users, DisplayNameIsFreeTextAndComesBackUnharmed) {
   const std::string name = fresh_name();
   const Response response = create(R"({"email":")" + name +
-                                   R"(@example.com","name":"a \"b\" \\ <\u0001> ☃ 😀 \u2028",)"
+                                   R"(@example.com","name":"a \"b\" \\ <\u0001> \u2028☃ 😀",)"
                                    R"("username":")" +
                                    name + R"(","password":"a-pass-phrase"})");
   ASSERT_EQ(response.status, 200) << response;
-  EXPECT_THAT(response.body, HasSubstr(R"(a \"b\" \\ <\u0001> ☃ 😀 )"));
+  EXPECT_THAT(response.body, HasSubstr("a \\\"b\\\" \\\\ <\\u0001> \u2028☃ 😀\""));
 }
 
 TEST_F(Users, CreateWithoutThePermissionIs400) {
@@ -119,7 +119,7 @@ TEST_F(Users, UsernamesHaveARule) {
   }
   for (const std::string& username :
        {std::string("has space"), std::string("at@sign"), std::string("slash/"),
-        std::string("quote\\\"d"), std::string("emoji😀"), std::string("tab\\t"),
+        std::string("quote\\\"d"), std::string("emoji😀"), std::string("ta\\tb"),
         std::string("nul\\u0000"), std::string("zero\\u200bwidth"), std::string(129, 'n'),
         std::string("a+b"), std::string("a:b")}) {
     EXPECT_EQ(status_of(username), 400) << username;

@@ -205,9 +205,10 @@ TEST_F(Wire, SixteenMixedRequestsInOneWriteAreAnsweredInOrder) {
 TEST_F(Wire, MoreRequestsThanThePipelineHoldsAreAllAnswered) {
   constexpr int kRequests = 500;
   HttpClient raw = connect();
+  const Person person = make_user();
   std::string bytes;
   for (int index = 0; index < kRequests; ++index) {
-    bytes += index % 5 == 0 ? create_token_bytes(self()) : me_bytes();
+    bytes += index % 5 == 0 ? create_token_bytes(json_pair("userId", person.id)) : me_bytes();
   }
   std::thread sender([&] { raw.send(bytes); });
   int served = 0;

@@ -120,7 +120,7 @@ bool matches(std::string_view text, std::string_view pattern) {
       {"<token>", "[A-Za-z0-9_-]{43}"},
       {"<time>", R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"},
       {"<int>", "[0-9]+"},
-      {"<text>", "[^\"]*"},
+      {"<text>", R"((?:[^"\\]|\\.)*)"},
       {"<any>", R"([\s\S]*)"},
   };
   std::string expression;

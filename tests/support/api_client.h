@@ -62,8 +62,8 @@ class ApiClient {
 [[nodiscard]] std::int64_t integer_field(std::string_view json, std::string_view key);
 
 // Whether `text` is `pattern`, byte for byte, with these places: <id> 17 characters of an id,
-// <token> 43 of a token, <time> ISO 8601 in milliseconds and Z, <int> digits, <text> anything
-// without a quotation mark, <any> anything.
+// <token> 43 of a token, <time> ISO 8601 in milliseconds and Z, <int> digits, <text> the
+// inside of a JSON string, <any> anything.
 [[nodiscard]] bool matches(std::string_view text, std::string_view pattern);
 
 }  // namespace tokend::tests

@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -124,7 +124,7 @@ void ChildProcess::send_signal(int signal) const {
 
 std::optional<int> ChildProcess::wait(Milliseconds timeout) {
   if (status_) return status_;
-  const int descriptor = pidfd_open(pid_, 0);
+  const int descriptor = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
   CHECK(descriptor >= 0);
   const auto deadline = steady_clock::now() + timeout;
   pollfd waiting{.fd = descriptor, .events = POLLIN, .revents = 0};

@@ -43,7 +43,7 @@ class ServerProcess {
   [[nodiscard]] bool start();
   // SIGTERM; the exit status, or -1 when it did not end in time and was killed.
   [[nodiscard]] int stop(Milliseconds timeout = Milliseconds(20'000));
-  // SIGKILL; returns when the process is gone.
+  // SIGKILL, unless it ended by itself; returns when the process is gone.
   void kill();
   void send_signal(int signal);
   // The exit status after a signal or a crash; -1 when it still runs after the time.
