@@ -3,12 +3,12 @@
 #include <llhttp.h>
 
 #include <algorithm>
-#include <cstring>
-#include <limits>
 #include <new>
+#include <optional>
 
 #include "core/error.h"
 #include "http/characters.h"
+#include "http/fields.h"
 
 namespace tokend::http {
 namespace {
@@ -32,53 +32,6 @@ Method method_of(std::uint8_t method) noexcept {
     case HTTP_DELETE: return Method::delete_;
     case HTTP_OPTIONS: return Method::options;
     default: return Method::other;
-  }
-}
-
-// A reg-name, an address, or a bracketed IPv6 address, with or without a port (RFC 9110, 7.2).
-bool is_host(std::string_view host) noexcept {
-  if (host.empty()) return false;
-  std::size_t index = 0;
-  if (host[0] == '[') {
-    for (index = 1; index < host.size() && host[index] != ']'; ++index) {
-      const char byte = host[index];
-      const int letter = byte | 0x20;
-      const bool hex = (byte >= '0' && byte <= '9') || (letter >= 'a' && letter <= 'f');
-      if (!hex && byte != ':' && byte != '.') return false;
-    }
-    if (index == host.size() || index == 1) return false;
-    ++index;
-  } else {
-    constexpr std::string_view kOthers = "-._~%!$&'()*+,;=";
-    for (; index < host.size() && host[index] != ':'; ++index) {
-      const char byte = host[index];
-      const int letter = byte | 0x20;
-      const bool alphanumeric = (byte >= '0' && byte <= '9') || (letter >= 'a' && letter <= 'z');
-      if (!alphanumeric && kOthers.find(byte) == std::string_view::npos) return false;
-    }
-    if (index == 0) return false;
-  }
-  if (index == host.size()) return true;
-  if (host[index++] != ':') return false;
-  return host.find_first_not_of("0123456789", index) == std::string_view::npos;
-}
-
-// A list of codings (RFC 9112, 6.1) that could mean something to somebody: tokens with optional
-// parameters, and `chunked` nowhere but at the end.
-bool is_coding_list(std::string_view list) noexcept {
-  while (true) {
-    const std::size_t comma = list.find(',');
-    const std::string_view item = trimmed(list.substr(0, comma));
-    const std::string_view name = trimmed(item.substr(0, item.find(';')));
-    if (name.empty()) return false;
-    for (const char byte : name) {
-      if (!is_token(static_cast<unsigned char>(byte))) return false;
-    }
-    if (equals_lower(name, "chunked") &&
-        (comma != std::string_view::npos || name.size() != item.size()))
-      return false;
-    if (comma == std::string_view::npos) return true;
-    list.remove_prefix(comma + 1);
   }
 }
 
@@ -375,40 +328,12 @@ int Parser::on_target_complete() noexcept {
       base_[target_end] != ' ') {
     return stop(Refusal::bad_request);
   }
-  return split_target(text(target_)) ? 0 : stop(Refusal::bad_request);
-}
-
-// Origin-form; absolute-form, of which the path counts; `*` with OPTIONS (RFC 9112, 3.2).
-bool Parser::split_target(std::string_view target) noexcept {
-  std::size_t question = std::string_view::npos;
-  for (std::size_t index = 0; index < target.size(); ++index) {
-    const unsigned char byte = static_cast<unsigned char>(target[index]);
-    if (byte <= ' ' || byte >= 0x7F || byte == '#') return false;
-    if (byte == '?' && question == std::string_view::npos) question = index;
-  }
-  const auto span_at = [this](std::size_t begin, std::size_t end) {
-    return Span{static_cast<std::uint32_t>(target_.offset + begin),
-                static_cast<std::uint32_t>(end - begin)};
-  };
-  const std::size_t path_end = std::min(question, target.size());
-  request_.query_ = question == std::string_view::npos ? Span{target_.offset, 0}
-                                                       : span_at(question + 1, target.size());
-  request_.path_ = span_at(0, path_end);
-  if (target[0] == '/') return true;
-  if (target == "*") return request_.method_ == Method::options;
-
-  const std::size_t scheme_end = target.find("://");
-  if (scheme_end == std::string_view::npos) return false;
-  const std::string_view scheme = target.substr(0, scheme_end);
-  if (!equals_lower(scheme, "http") && !equals_lower(scheme, "https")) return false;
-  const std::size_t host_begin = scheme_end + 3;
-  if (host_begin > path_end) return false;
-  const std::size_t path_begin = std::min(target.find('/', host_begin), path_end);
-  if (!is_host(target.substr(host_begin, path_begin - host_begin))) return false;
-  // An empty path is "/", of which the scheme's separator has one to point at.
-  request_.path_ = path_begin == path_end ? span_at(scheme_end + 1, scheme_end + 2)
-                                          : span_at(path_begin, path_end);
-  return true;
+  const std::optional<Target> target =
+      split_target(text(target_), request_.method_ == Method::options);
+  if (!target) return stop(Refusal::bad_request);
+  request_.path_ = {target_.offset + target->path.offset, target->path.length};
+  request_.query_ = {target_.offset + target->query.offset, target->query.length};
+  return 0;
 }
 
 int Parser::on_version_complete() noexcept {

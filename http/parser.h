@@ -94,7 +94,6 @@ class Parser {
   int on_value_complete() noexcept;
   int stop(Refusal refusal) noexcept;
 
-  [[nodiscard]] bool split_target(std::string_view target) noexcept;
   void remember(Header header, Span value) noexcept;
   // The first rule of section 6 of RFC 9112 that the whole head breaks, if any.
   [[nodiscard]] bool accept_head() noexcept;
