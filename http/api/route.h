@@ -32,7 +32,7 @@ struct Route {
   Endpoint endpoint;
   // Demanded before the endpoint runs, and what a caller without it is told.
   std::optional<store::Permission> permission = std::nullopt;
-  const FixedAnswer* refusal = nullptr;
+  FixedAnswer refusal = kForbidden;
 
   [[nodiscard]] constexpr bool serves(http::Method method) const noexcept {
     switch (method) {
