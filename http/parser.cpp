@@ -152,7 +152,8 @@ Parser::Result Parser::skip_empty_lines(const char* bytes, std::size_t count) no
   for (; skipped < count; ++skipped) {
     const bool after_cr = empty_line_bytes_ % 2 == 1;
     if (bytes[skipped] != (after_cr ? '\n' : '\r')) {
-      if (after_cr) return refuse(Refusal::bad_request);
+      // A bare CR or LF; llhttp would skip it.
+      if (after_cr || bytes[skipped] == '\n') return refuse(Refusal::bad_request);
       empty_line_bytes_ = 0;
       return {Status::complete, skipped};
     }
