@@ -110,6 +110,7 @@ TEST(Run, RandomOrderReachesEveryTargetAndFailsNobody) {
   const auto result = load(plan);
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_EQ(result->errors(), 0U) << result->first_error;
+  const std::lock_guard lock(mutex);
   EXPECT_EQ(seen.size(), 3U);
 }
 
