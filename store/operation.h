@@ -177,6 +177,7 @@ struct UpdateUser : Write {
   UpdateUser() noexcept : Write(WriteKind::update_user) {}
   UserId id;
   std::optional<bool> active;
+  std::optional<std::string> password_hash;  // of HashPassword
   RoleSet add_roles;
   RoleSet remove_roles;
   // Revokes every token of the user (dated and personal), or all but `revoke_except`.

@@ -93,10 +93,7 @@ WriteRules::Outcome WriteRules::issue(IssueToken& operation, Broadcast& broadcas
   }
   mint(operation);
   // The dropped ones leave the database in the same batch and every cache before the answer.
-  for (const Locator& locator : dropped_) {
-    batch_->remove(Family::tokens, view_of(locator));
-    broadcast.removed_tokens.push_back(locator);
-  }
+  for (const Locator& locator : dropped_) remove_token(locator, broadcast);
   return {};
 }
 
@@ -117,10 +114,14 @@ void WriteRules::mint(IssueToken& operation) {
 }
 
 WriteRules::Outcome WriteRules::revoke(RevokeToken& operation, Broadcast& broadcast) {
-  batch_->remove(Family::tokens, view_of(operation.locator));
   index_.remove(operation.user, operation.locator);
-  broadcast.removed_tokens.push_back(operation.locator);
+  remove_token(operation.locator, broadcast);
   return {};
+}
+
+void WriteRules::remove_token(const Locator& locator, Broadcast& broadcast) {
+  removed_.push_back(locator);
+  broadcast.removed_tokens.push_back(locator);
 }
 
 std::expected<bool, Errc> WriteRules::exists(Family family, std::string_view key) {
@@ -184,6 +185,7 @@ WriteRules::Outcome WriteRules::update(UpdateUser& operation, Broadcast& broadca
     if (operation.remove_roles.has(role)) user.roles.remove(role);
   }
   if (operation.active) user.active = *operation.active;
+  if (operation.password_hash) user.password_hash = *operation.password_hash;
   if (is_active_admin(before) && !is_active_admin(user) && active_admins_ == 1) {
     return failed(Errc::refused);
   }
@@ -218,10 +220,7 @@ WriteRules::Outcome WriteRules::erase(DeleteUser& operation, Broadcast& broadcas
   // twice.
   dropped_.clear();
   index_.erase(user->id, dropped_);
-  for (const Locator& locator : dropped_) {
-    batch_->remove(Family::tokens, view_of(locator));
-    broadcast.removed_tokens.push_back(locator);
-  }
+  for (const Locator& locator : dropped_) remove_token(locator, broadcast);
   remove_user(overlay_, *user);
   --users_;
   active_admins_ -= is_active_admin(*user);
@@ -247,6 +246,11 @@ WriteRules::Outcome WriteRules::update(UpdatePermissions& operation, Broadcast& 
 }
 
 Batch& WriteRules::finish_batch() {
+  // Removals go behind the insertions (a token may be issued and displaced in one batch) and in the
+  // order of their keys: taking turns between the tail and the middle of the memtable, each
+  // insertion would search it from the top (4.9 us of CPU a token instead of 2.4).
+  std::ranges::sort(removed_);
+  for (const Locator& locator : removed_) batch_->remove(Family::tokens, view_of(locator));
   if (const Locator last = locators_.last(); last != committed_locator_) {
     // The key of the newest token would say the same, if it could not be revoked and the clock be
     // set back after that.
@@ -263,6 +267,7 @@ Batch& WriteRules::finish_batch() {
 void WriteRules::end_batch() noexcept {
   batch_->clear();
   overlay_.clear();
+  removed_.clear();
   index_.sweep(now_ms_, kSweptUsersPerBatch);
 }
 

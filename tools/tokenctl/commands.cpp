@@ -1,0 +1,220 @@
+#include "tools/tokenctl/commands.h"
+
+#include <cstdio>
+#include <ctime>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "core/clock.h"
+#include "store/password.h"
+#include "tools/tokenctl/check.h"
+
+namespace tokend::tools {
+namespace {
+
+using core::Errc;
+using core::fail;
+using core::Result;
+
+constexpr std::size_t kUsersPerPage = 100;
+
+Result<void> outcome_of(const store::Operation& operation, std::string_view refused) {
+  if (operation.result) return {};
+  const Errc code = operation.result.error();
+  return fail(code, std::string(code == Errc::refused ? refused : core::name_of(code)));
+}
+
+// By id, else by username.
+Result<store::User> find(OfflineStore& store, const std::string& user) {
+  for (const auto key : {store::UserKey::id, store::UserKey::username}) {
+    store::FindUser operation;
+    operation.key = key;
+    operation.value = user;
+    std::optional<store::User> found;
+    store.run(operation, found);
+    if (found) return *std::move(found);
+    const Errc code = operation.result.error();
+    if (code != Errc::not_found) return fail(code, std::string(core::name_of(code)));
+  }
+  return fail(Errc::not_found, "there is no user '" + user + "'");
+}
+
+Result<store::Role> role_named(const std::string& name) {
+  if (const auto role = store::role_of(name)) return *role;
+  std::string known;
+  for (std::size_t role = 0; role < store::kRoleCount; ++role) {
+    known += ' ';
+    known += store::id_of(static_cast<store::Role>(role));
+  }
+  return fail(Errc::invalid, "there is no role '" + name + "'; the roles are" + known);
+}
+
+std::string names_of(store::RoleSet roles) {
+  std::string names;
+  for (std::size_t index = 0; index < store::kRoleCount; ++index) {
+    const auto role = static_cast<store::Role>(index);
+    if (!roles.has(role)) continue;
+    if (!names.empty()) names += ',';
+    names += store::id_of(role);
+  }
+  return names;
+}
+
+std::string time_text(std::int64_t wall_ms) {
+  const std::time_t seconds = wall_ms / core::kMillisecondsPerSecond;
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[32];
+  return {text, std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+Result<std::string> hash(OfflineStore& store, const std::string& password) {
+  store::HashPassword operation;
+  operation.sha256_hex = store::sha256_hex(password);
+  store.run(operation);
+  if (auto outcome = outcome_of(operation, ""); !outcome) return std::unexpected(outcome.error());
+  return std::move(operation.password_hash);
+}
+
+// Names what may differ from what the operator typed: the user that was meant.
+void say(std::string_view what, const store::User& user) {
+  std::printf("%.*s: %s (%.*s)\n", static_cast<int>(what.size()), what.data(),
+              user.username.c_str(), static_cast<int>(user.id.size()), user.id.view().data());
+}
+
+template <class Change>
+Result<void> update(OfflineStore& store, const std::string& user, std::string_view done,
+                    Change change) {
+  const auto found = find(store, user);
+  if (!found) return std::unexpected(found.error());
+  store::UpdateUser operation;
+  operation.id = found->id;
+  change(operation);
+  store.run(operation);
+  if (auto outcome = outcome_of(operation, "the last active admin must stay one"); !outcome) {
+    return outcome;
+  }
+  say(done, operation.user);
+  return {};
+}
+
+}  // namespace
+
+Result<void> create_user(OfflineStore& store, const NewUser& user) {
+  store::CreateUser operation;
+  operation.user.username = user.username;
+  operation.user.name = user.name.empty() ? user.username : user.name;
+  if (!user.email.empty()) operation.user.emails.push_back({user.email, true});
+  for (const std::string& name : user.roles) {
+    const auto role = role_named(name);
+    if (!role) return std::unexpected(role.error());
+    operation.user.roles.add(*role);
+  }
+  if (!user.password.empty()) {
+    auto hashed = hash(store, user.password);
+    if (!hashed) return std::unexpected(hashed.error());
+    operation.user.password_hash = std::move(*hashed);
+  }
+  store.run(operation);
+  if (!operation.result) {
+    const Errc code = operation.result.error();
+    if (operation.conflict == store::CreateUser::Conflict::username) {
+      return fail(code, "the username is in use");
+    }
+    if (operation.conflict == store::CreateUser::Conflict::email) {
+      return fail(code, "the e-mail address is in use");
+    }
+    if (code == Errc::invalid) {
+      return fail(code, "the username, the name or the e-mail address is not allowed");
+    }
+    return outcome_of(operation, "refused");
+  }
+  say("created", operation.user);
+  return {};
+}
+
+Result<void> list_users(OfflineStore& store) {
+  std::size_t offset = 0;
+  for (;;) {
+    store::ListUsers operation;
+    operation.offset = offset;
+    operation.count = kUsersPerPage;
+    store.run(operation);
+    if (auto outcome = outcome_of(operation, ""); !outcome) return outcome;
+    for (const store::User& user : operation.users) {
+      std::printf("%-17.*s  %-8s  %-24s  %s\n", static_cast<int>(user.id.size()),
+                  user.id.view().data(), user.active ? "active" : "inactive", user.username.c_str(),
+                  names_of(user.roles).c_str());
+    }
+    offset += operation.users.size();
+    if (operation.users.empty() || offset >= operation.total) return {};
+  }
+}
+
+Result<void> show_user(OfflineStore& store, const std::string& user) {
+  const auto found = find(store, user);
+  if (!found) return std::unexpected(found.error());
+  std::printf("id:        %.*s\n", static_cast<int>(found->id.size()), found->id.view().data());
+  std::printf("username:  %s\n", found->username.c_str());
+  std::printf("name:      %s\n", found->name.c_str());
+  for (const store::Email& email : found->emails) {
+    std::printf("email:     %s%s\n", email.address.c_str(), email.verified ? "" : " (unverified)");
+  }
+  std::printf("roles:     %s\n", names_of(found->roles).c_str());
+  std::printf("active:    %s\n", found->active ? "yes" : "no");
+  std::printf("password:  %s\n", found->password_hash.empty() ? "none" : "set");
+  std::printf("created:   %s\n", time_text(found->created_ms).c_str());
+  std::printf("updated:   %s\n", time_text(found->updated_ms).c_str());
+  return {};
+}
+
+Result<void> set_active(OfflineStore& store, const std::string& user, bool active) {
+  return update(store, user, active ? "activated" : "deactivated",
+                [&](store::UpdateUser& operation) { operation.active = active; });
+}
+
+Result<void> set_password(OfflineStore& store, const std::string& user,
+                          const std::string& password) {
+  auto hashed = hash(store, password);
+  if (!hashed) return std::unexpected(hashed.error());
+  return update(store, user, "password set, tokens revoked", [&](store::UpdateUser& operation) {
+    operation.password_hash = std::move(*hashed);
+    operation.revoke_tokens = true;
+  });
+}
+
+Result<void> add_role(OfflineStore& store, const std::string& user, const std::string& role) {
+  const auto named = role_named(role);
+  if (!named) return std::unexpected(named.error());
+  return update(store, user, "role added",
+                [&](store::UpdateUser& operation) { operation.add_roles.add(*named); });
+}
+
+Result<void> remove_role(OfflineStore& store, const std::string& user, const std::string& role) {
+  const auto named = role_named(role);
+  if (!named) return std::unexpected(named.error());
+  return update(store, user, "role removed",
+                [&](store::UpdateUser& operation) { operation.remove_roles.add(*named); });
+}
+
+Result<void> revoke_tokens(OfflineStore& store, const std::string& user) {
+  return update(store, user, "tokens revoked",
+                [](store::UpdateUser& operation) { operation.revoke_tokens = true; });
+}
+
+Result<void> check(OfflineStore& store) {
+  const auto report = check_store(store.database(), core::SystemClock().wall_ms());
+  if (!report) return std::unexpected(report.error());
+  for (const std::string& fault : report->faults) std::printf("%s\n", fault.c_str());
+  std::printf("%llu users, %llu of them active\n", static_cast<unsigned long long>(report->users),
+              static_cast<unsigned long long>(report->active_users));
+  std::printf("%llu token records, %llu of them expired; %zu dated tokens are live\n",
+              static_cast<unsigned long long>(report->tokens),
+              static_cast<unsigned long long>(report->expired_tokens), store.live_tokens());
+  std::printf("%llu faults\n", static_cast<unsigned long long>(report->fault_count));
+  if (report->fault_count != 0) return fail(Errc::corrupt, "the store has faults");
+  return {};
+}
+
+}  // namespace tokend::tools

@@ -1,0 +1,35 @@
+#pragma once
+// What tokenctl can do, each a function that prints what came of it. A user is named by its id or
+// its username.
+
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "tools/tokenctl/offline.h"
+
+namespace tokend::tools {
+
+struct NewUser {
+  std::string username;
+  std::string name;   // empty: the username
+  std::string email;  // empty: none
+  std::vector<std::string> roles;
+  std::string password;  // empty: the user can't log in, only be issued for
+};
+
+core::Result<void> create_user(OfflineStore& store, const NewUser& user);
+core::Result<void> list_users(OfflineStore& store);
+core::Result<void> show_user(OfflineStore& store, const std::string& user);
+core::Result<void> set_active(OfflineStore& store, const std::string& user, bool active);
+// Revokes the user's tokens too: whoever knew the old password is out.
+core::Result<void> set_password(OfflineStore& store, const std::string& user,
+                                const std::string& password);
+core::Result<void> add_role(OfflineStore& store, const std::string& user, const std::string& role);
+core::Result<void> remove_role(OfflineStore& store, const std::string& user,
+                               const std::string& role);
+core::Result<void> revoke_tokens(OfflineStore& store, const std::string& user);
+// Fails with `corrupt` when there is a fault.
+core::Result<void> check(OfflineStore& store);
+
+}  // namespace tokend::tools
