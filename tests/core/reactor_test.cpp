@@ -171,8 +171,8 @@ TEST(ServerTest, ACpuThatMayNotBeUsedIsAWarning) {
   const SystemClock clock;
   ServerOptions options = small_options();
   options.cpus = {100'000};
+  TestFactory factory({});  // outlives the server's loops
   Server server(options, clock);
-  TestFactory factory({});
   ASSERT_TRUE(server.listen());
   ASSERT_TRUE(server.start({&factory}));
   EXPECT_EQ(server.warnings().size(), 1U);
