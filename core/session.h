@@ -40,9 +40,10 @@ class Transport {
   // The one deadline of the connection, absolute, in TurnClock::monotonic_ns; kNoDeadline for none.
   // Costs a store; on_deadline comes within a timer tick after it.
   virtual void set_deadline(std::int64_t monotonic_ns) noexcept = 0;
-  // Ends the connection once the output is sent: half-close, discard what still arrives for a
-  // bounded time (so that the answer reaches a peer that is still sending), close. No on_bytes
-  // after this.
+  // Ends the connection once the output is sent (what is appended until the end of the turn goes
+  // out too): half-close, discard what still arrives for a bounded time (so that the answer reaches
+  // a peer that is still sending), close. After this, as after abort(), the session gets no call
+  // but SessionFactory::close.
   virtual void finish() noexcept = 0;
   // Ends the connection at once; unsent output is lost. on_closed follows from the loop.
   virtual void abort() noexcept = 0;
@@ -56,7 +57,8 @@ class Session {
  public:
   // Bytes from the peer, at least one. They are the session's to change until it returns.
   virtual void on_bytes(std::span<char> bytes) noexcept = 0;
-  // The peer has sent its last byte (it may still read).
+  // The peer has sent its last byte (it may still read). Comes behind all on_bytes, so not before a
+  // pause has ended.
   virtual void on_end_of_input() noexcept = 0;
   virtual void on_deadline() noexcept = 0;
   // All output so far was taken by the kernel.
@@ -74,7 +76,8 @@ class SessionFactory {
   virtual ~SessionFactory() = default;
   // nullptr: the limit is reached, the connection is refused.
   [[nodiscard]] virtual Session* open(Transport& transport) noexcept = 0;
-  // The transport is gone; the session must not touch it again.
+  // The transport is gone; the session must not touch it again. Comes once for every session that
+  // was opened, from the loop, never inside a call to a session.
   virtual void close(Session& session) noexcept = 0;
 };
 
