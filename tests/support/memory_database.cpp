@@ -25,14 +25,20 @@ class MemoryDatabase::MemoryBatch final : public store::Batch {
 
 core::Result<Found> MemoryDatabase::get(Family family, std::string_view key, Reach reach,
                                         std::string& value) const {
-  const std::lock_guard lock(mutex_);
-  ++reads_;
-  if (reach == Reach::memory && memory_knows && !memory_knows(family, key)) return Found::unknown;
-  if (reads_fail_[static_cast<std::size_t>(family)]) return core::fail(Errc::io, "injected");
-  const auto found = map(family).find(key);
-  if (found == map(family).end()) return Found::no;
-  value = found->second;
-  return Found::yes;
+  Found answer = Found::no;
+  {
+    const std::lock_guard lock(mutex_);
+    ++reads_;
+    if (reach == Reach::memory && memory_knows && !memory_knows(family, key)) return Found::unknown;
+    if (reads_fail_[static_cast<std::size_t>(family)]) return core::fail(Errc::io, "injected");
+    const auto found = map(family).find(key);
+    if (found != map(family).end()) {
+      value = found->second;
+      answer = Found::yes;
+    }
+  }
+  if (reach == Reach::disk && during_disk_read) during_disk_read();
+  return answer;
 }
 
 core::Result<void> MemoryDatabase::scan(
@@ -90,8 +96,14 @@ void MemoryDatabase::fail_next_commit(Failure failure) {
   next_failure_ = failure;
 }
 
+void MemoryDatabase::lie_about_syncs() {
+  const std::lock_guard lock(mutex_);
+  synced_ = families_;
+}
+
 void MemoryDatabase::crash() {
   const std::lock_guard lock(mutex_);
+  if (synced_) families_ = *synced_;
   apply(std::exchange(unsynced_, {}));
   failed_ = false;
   next_failure_ = Failure::none;

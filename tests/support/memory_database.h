@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,11 @@ class MemoryDatabase final : public store::Database {
   std::function<bool(store::Family family, std::string_view key)> memory_knows;
   // Reads of the family fail with Errc::io.
   void fail_reads(store::Family family, bool fail);
+  // Called, if set, by get() with Reach::disk between the reading and the return: what happens in
+  // the meantime, a simulator decides.
+  std::function<void()> during_disk_read;
+  // From now on commits say that they are synced and are not: crash() undoes them.
+  void lie_about_syncs();
 
   // For corrupting and looking; not a commit.
   void set(store::Family family, std::string_view key, std::string_view value);
@@ -82,7 +88,8 @@ class MemoryDatabase final : public store::Database {
   std::array<bool, kFamilies> reads_fail_{};
   Failure next_failure_ = Failure::none;
   bool failed_ = false;
-  std::vector<Change> unsynced_;  // of a failure that was `written`
+  std::vector<Change> unsynced_;                      // of a failure that was `written`
+  std::optional<std::array<Map, kFamilies>> synced_;  // what the disk holds while syncs are lies
   std::size_t commits_ = 0;
   mutable std::size_t reads_ = 0;
 };

@@ -1,0 +1,61 @@
+#include "tests/simulation/oracle.h"
+
+#include <algorithm>
+
+namespace tokend::simulation {
+
+void Oracle::begin_revoking(std::size_t user, const store::Locator& except) {
+  for (const std::size_t number : users[user].tokens) {
+    if (tokens[number].locator != except) tokens[number].may_be_dead = true;
+  }
+}
+
+void Oracle::finish_revoking(std::size_t user, const store::Locator& except, Event begun) {
+  for (const std::size_t number : users[user].tokens) {
+    KnownToken& token = tokens[number];
+    if (token.locator == except) continue;
+    token.may_be_dead = true;
+    // What was issued while the change was under way may have come behind it.
+    if (token.issued < begun) token.dead = std::min(token.dead, now_);
+  }
+}
+
+std::size_t Oracle::newer_for_sure(const KnownToken& token, Event before,
+                                   std::int64_t at_ms) const {
+  std::size_t count = 0;
+  for (const std::size_t number : users[token.user].tokens) {
+    const KnownToken& other = tokens[number];
+    count += other.locator > token.locator && other.issued < before && !other.may_be_dead &&
+             other.expires_ms > at_ms;
+  }
+  return count;
+}
+
+std::size_t Oracle::newer_perhaps(const KnownToken& token) const {
+  const KnownUser& user = users[token.user];
+  std::size_t count = user.issues_under_way + user.issues_unknown;
+  for (const std::size_t number : user.tokens) count += tokens[number].locator > token.locator;
+  return count;
+}
+
+std::string Oracle::judge(std::size_t number, bool accepted, Event asked, std::int64_t asked_ms,
+                          std::int64_t answered_ms) const {
+  const KnownToken& token = tokens[number];
+  if (accepted) {
+    if (token.dead < asked) return "a revoked token was accepted";
+    if (token.expires_ms <= asked_ms) return "an expired token was accepted";
+    // One whose revocation is under way may be out of the count of the limit and not yet refused by
+    // every core: it was not displaced, and its revocation has not been answered.
+    if (!token.may_be_dead && newer_for_sure(token, asked, asked_ms) >= limit_) {
+      return "a token beyond the limit was accepted";
+    }
+    return {};
+  }
+  if (token.issued < asked && !token.may_be_dead && token.expires_ms > answered_ms &&
+      newer_perhaps(token) < limit_) {
+    return "a valid token was refused";
+  }
+  return {};
+}
+
+}  // namespace tokend::simulation

@@ -1,0 +1,72 @@
+#pragma once
+// What must be true, from the clients' side only: who asked for what, when, and what was answered.
+// It never looks into the store. Times are event numbers: one order for everything that happens.
+//
+// The rules are those of an observer who allows for what is under way: something that was answered
+// before a question was asked must show in the answer; something that was under way may or may not.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "store/operation.h"
+
+namespace tokend::simulation {
+
+using Event = std::uint64_t;
+inline constexpr Event kNever = UINT64_MAX;
+
+struct KnownToken {
+  std::size_t user = 0;
+  store::TokenText text{};
+  store::Locator locator;
+  std::int64_t expires_ms = 0;
+  Event issued = 0;          // the answer came
+  bool may_be_dead = false;  // a revocation has begun
+  Event dead = kNever;       // a revocation was answered
+};
+
+struct KnownUser {
+  store::UserId id;
+  bool exists = true;
+  bool active = true;
+  store::RoleSet roles;
+  Event changed = 0;      // the last change was answered; the fields above are as of then
+  bool changing = false;  // a change is under way: the fields above may be old
+  std::uint64_t issues_under_way = 0;
+  std::uint64_t issues_unknown = 0;  // under way at a crash: perhaps they exist
+  std::vector<std::size_t> tokens;   // in the order of their answers
+};
+
+class Oracle {
+ public:
+  explicit Oracle(std::size_t tokens_per_user_max) : limit_(tokens_per_user_max) {}
+
+  Event now() const { return now_; }
+  Event tick() { return ++now_; }
+
+  std::vector<KnownUser> users;
+  std::vector<KnownToken> tokens;
+
+  // A change that revokes all tokens of the user, or all but one, begins: none of the others is
+  // sure any more.
+  void begin_revoking(std::size_t user, const store::Locator& except);
+  // It was answered; `begun` is when it was asked for.
+  void finish_revoking(std::size_t user, const store::Locator& except, Event begun);
+
+  // The verdict on an answer of authenticate(), empty if it is right. `asked` is when the question
+  // was put, `asked_ms` and `answered_ms` the time then and at the answer.
+  [[nodiscard]] std::string judge(std::size_t token, bool accepted, Event asked,
+                                  std::int64_t asked_ms, std::int64_t answered_ms) const;
+
+ private:
+  [[nodiscard]] std::size_t newer_for_sure(const KnownToken& token, Event before,
+                                           std::int64_t at_ms) const;
+  [[nodiscard]] std::size_t newer_perhaps(const KnownToken& token) const;
+
+  std::size_t limit_;
+  Event now_ = 0;
+};
+
+}  // namespace tokend::simulation

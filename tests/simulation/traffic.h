@@ -1,0 +1,78 @@
+#pragma once
+// The clients of the simulated machine: they ask at random, remember what was answered, and have
+// the oracle judge every answer.
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/simulation/oracle.h"
+#include "tests/simulation/world.h"
+
+namespace tokend::simulation {
+
+struct TrafficOptions {
+  std::size_t users = 6;
+  std::size_t under_way_max = 24;
+  std::int64_t lifetime_ms_max = 4'000;
+};
+
+class Traffic {
+ public:
+  Traffic(World& world, Oracle& oracle, const TrafficOptions& options);
+  ~Traffic();
+
+  // Asks one thing of one core.
+  void ask();
+  // Asks every core about every token, and judges.
+  void ask_everything();
+  // Forgets what was under way when the machine died: nobody will answer, and whether it happened
+  // nobody knows.
+  void forget_under_way();
+  // From here on no write may succeed.
+  void expect_no_success() { no_success_from_ = oracle_.now(); }
+
+  [[nodiscard]] const std::vector<std::string>& faults() const { return faults_; }
+
+ private:
+  struct Question;
+  struct Ask;
+  struct Issue;
+  struct Revoke;
+  struct Change;
+  struct Delete;
+  struct Create;
+  struct Permit;
+  friend struct Question;
+
+  template <class Kind>
+  Kind& begin(std::unique_ptr<Kind> question);
+  void end(Question& question);
+  void fault(std::string what);
+  // A write that was asked for after the disk had failed must not succeed.
+  [[nodiscard]] bool judge_write(const store::Write& write, Event asked);
+
+  void ask_about(std::size_t token, std::size_t core);
+  void issue();
+  void revoke();
+  void change();
+  void remove();
+  void create();
+  void permit();
+  void check_permissions();
+  [[nodiscard]] std::size_t any_user();
+  [[nodiscard]] std::size_t any_core() { return world_.dice().below(world_.cores()); }
+
+  World& world_;
+  Oracle& oracle_;
+  const TrafficOptions options_;
+  std::vector<std::unique_ptr<Question>> under_way_;
+  std::vector<std::string> faults_;
+  Event no_success_from_ = kNever;
+  store::RoleSet create_user_roles_;  // of Permission::create_user, as last answered
+  bool permissions_changing_ = false;
+  std::size_t users_made_ = 0;
+};
+
+}  // namespace tokend::simulation

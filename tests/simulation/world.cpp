@@ -1,0 +1,141 @@
+#include "tests/simulation/world.h"
+
+#include <gtest/gtest.h>
+
+#include <utility>
+
+#include "store/bootstrap.h"
+
+namespace tokend::simulation {
+namespace {
+
+constexpr std::size_t kQueuedJobsMax = 64;
+constexpr std::size_t kStepsMeanwhileMax = 12;
+constexpr int kBcryptCostMin = 4;
+
+}  // namespace
+
+bool World::Workers::submit(store::Job& job) noexcept {
+  if (jobs_.size() == kQueuedJobsMax) return false;
+  jobs_.push_back(&job);
+  return true;
+}
+
+bool World::Workers::run_one(Dice& dice) {
+  if (jobs_.empty()) return false;
+  const std::size_t chosen = dice.below(jobs_.size());
+  store::Job* job = jobs_[chosen];
+  jobs_.erase(jobs_.begin() + static_cast<std::ptrdiff_t>(chosen));
+  job->run(*job);
+  return true;
+}
+
+World::World(const WorldOptions& options) : options_(options), dice_(options.seed) {
+  // A memory that often does not know sends reads to the workers, where the races are.
+  database_.memory_knows = [this](store::Family, std::string_view) { return !dice_.one_in(2); };
+  database_.during_disk_read = [this] {
+    if (!std::exchange(reading_, false)) return;  // the committer's reads are part of its step
+    meanwhile();
+    reading_ = true;
+  };
+  boot();
+  if (options_.mutation == Mutation::lying_disk) database_.lie_about_syncs();
+}
+
+World::~World() = default;
+
+void World::boot() {
+  auto prepared = store::prepare_store(
+      database_, clock_, random_,
+      {.username = "admin", .password = "secret", .email = {}, .name = {}}, kBcryptCostMin);
+  ASSERT_TRUE(prepared) << prepared.error().message;
+  store::CommitterOptions options;
+  options.batch_operations_max = 8;
+  options.broadcasts_max = 3;
+  options.tokens_per_user_max = options_.tokens_per_user_max;
+  auto committer =
+      store::Committer::open({database_, clock_, waker_, random_}, prepared->identity, options);
+  ASSERT_TRUE(committer) << committer.error().message;
+  committer_ = *std::move(committer);
+  for (std::size_t number = 0; number < options_.cores; ++number) {
+    auto core = std::make_unique<Core>();
+    core->clock = {clock_.monotonic_ns(), clock_.wall_ms()};
+    core->store = std::make_unique<store::Store>(
+        store::StoreParts{
+            .database = database_,
+            .committer = *committer_,
+            .readers = workers_,
+            .hashers = workers_,
+            .home = core->mailbox,
+            .clock = core->clock,
+            .guard = options_.mutation == Mutation::no_miss_guard ? &core->no_guard : nullptr},
+        // Small caches, so that entries are evicted and come back.
+        store::StoreOptions{.token_cache_entries = 64, .user_cache_entries = 16, .bcrypt_cost = 4});
+    machine_.push_back(std::move(core));
+  }
+}
+
+void World::crash() {
+  for (const auto& core : machine_) overtaken_reads_ += core->store->counters().guarded_fills;
+  machine_.clear();
+  committer_.reset();
+  workers_.clear();
+  database_.crash();
+}
+
+void World::fail_next_commit() {
+  database_.fail_next_commit(dice_.one_in(2) ? tests::MemoryDatabase::Failure::lost
+                                             : tests::MemoryDatabase::Failure::written);
+}
+
+store::Store& World::store(std::size_t core) {
+  // Whatever runs on a core sees the moment of its turn.
+  machine_[core]->clock = {clock_.monotonic_ns(), clock_.wall_ms()};
+  return *machine_[core]->store;
+}
+
+bool World::step_core(std::size_t core) {
+  static_cast<void>(store(core));
+  core::MessageList mail = machine_[core]->mailbox.take();
+  if (mail.empty()) return false;
+  while (core::Message* message = mail.pop_front()) message->deliver(*message);
+  return true;
+}
+
+bool World::step_worker() {
+  reading_ = true;
+  const bool worked = workers_.run_one(dice_);
+  reading_ = false;
+  return worked;
+}
+
+void World::meanwhile() {
+  for (std::size_t left = dice_.below(kStepsMeanwhileMax); left > 0; --left) {
+    if (dice_.one_in(3)) {
+      committer_->step();
+    } else {
+      step_core(dice_.below(options_.cores));
+    }
+  }
+}
+
+bool World::step() {
+  switch (dice_.below(8)) {
+    case 0:
+    case 1: return committer_->step();
+    case 2:
+    case 3: return step_worker();
+    case 4: wall_ms_ += static_cast<std::int64_t>(dice_.below(40)); return true;
+    default: return step_core(dice_.below(options_.cores));
+  }
+}
+
+void World::settle() {
+  for (bool busy = true; busy;) {
+    busy = committer_->step();
+    busy = step_worker() || busy;
+    for (std::size_t core = 0; core < options_.cores; ++core) busy = step_core(core) || busy;
+  }
+}
+
+}  // namespace tokend::simulation
