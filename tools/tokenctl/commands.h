@@ -11,11 +11,11 @@
 namespace tokend::tools {
 
 struct NewUser {
-  std::string username;
-  std::string name;   // empty: the username
-  std::string email;  // empty: none
-  std::vector<std::string> roles;
-  std::string password;  // empty: the user can't log in, only be issued for
+  std::string username = {};
+  std::string name = {};   // empty: the username
+  std::string email = {};  // empty: none
+  std::vector<std::string> roles = {};
+  std::string password = {};  // empty: the user can't log in, only be issued for
 };
 
 core::Result<void> create_user(OfflineStore& store, const NewUser& user);

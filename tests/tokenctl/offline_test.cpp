@@ -1,0 +1,206 @@
+// Administration over a real data directory, with the rules of the server.
+#include "tools/tokenctl/offline.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "store/bootstrap.h"
+#include "store/password.h"
+#include "tools/tokenctl/check.h"
+#include "tools/tokenctl/commands.h"
+
+namespace tokend::tools {
+namespace {
+
+constexpr int kCost = 4;
+
+class OfflineTest : public ::testing::Test {
+ protected:
+  OfflineTest() {
+    std::string pattern = std::filesystem::temp_directory_path() / "tokenctl-XXXXXX";
+    CHECK(mkdtemp(pattern.data()) != nullptr);
+    folder_ = pattern;
+  }
+  ~OfflineTest() override { std::filesystem::remove_all(folder_); }
+
+  std::unique_ptr<store::RocksDatabase> open_database() {
+    store::RocksOptions options;
+    options.directory = folder_;
+    auto database = store::RocksDatabase::open(options, clock_);
+    EXPECT_TRUE(database.has_value());
+    return std::move(*database);
+  }
+  // As a first start of tokend leaves it.
+  void make_store() {
+    store::RandomBytes random;
+    const auto database = open_database();
+    store::FirstAdmin admin;
+    admin.password = "secret";
+    const auto prepared = store::prepare_store(*database, clock_, random, admin, kCost);
+    ASSERT_TRUE(prepared.has_value());
+  }
+  std::unique_ptr<OfflineStore> open() {
+    auto store = OfflineStore::open(folder_, kCost);
+    EXPECT_TRUE(store.has_value()) << store.error().message;
+    return store ? std::move(*store) : nullptr;
+  }
+  static std::optional<store::User> find(OfflineStore& store, std::string_view username) {
+    store::FindUser operation;
+    operation.key = store::UserKey::username;
+    operation.value = username;
+    std::optional<store::User> user;
+    store.run(operation, user);
+    return user;
+  }
+  static store::Locator issue(OfflineStore& store, const store::UserId& user) {
+    store::IssueToken operation;
+    operation.user = operation.issuer = user;
+    store.run(operation);
+    EXPECT_TRUE(operation.result.has_value());
+    return operation.locator;
+  }
+
+  const core::SystemClock clock_;
+  std::string folder_;
+};
+
+TEST_F(OfflineTest, NoStoreIsMadeByLooking) {
+  const auto store = OfflineStore::open(folder_, kCost);
+  ASSERT_FALSE(store.has_value());
+  EXPECT_EQ(store.error().code, core::Errc::not_found);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+}
+
+TEST_F(OfflineTest, AStoreWithoutAUserGetsNone) {
+  open_database().reset();
+  const auto store = OfflineStore::open(folder_, kCost);
+  ASSERT_FALSE(store.has_value());
+  EXPECT_EQ(store.error().code, core::Errc::not_found);
+}
+
+TEST_F(OfflineTest, ADirectoryInUseIsNamed) {
+  make_store();
+  const auto holder = open_database();
+  const auto store = OfflineStore::open(folder_, kCost);
+  ASSERT_FALSE(store.has_value());
+  EXPECT_NE(store.error().message.find(folder_), std::string::npos);
+  EXPECT_NE(store.error().message.find("in use"), std::string::npos);
+}
+
+TEST_F(OfflineTest, WhatIsChangedLastsBeyondTheProgram) {
+  make_store();
+  {
+    const auto store = open();
+    ASSERT_TRUE(create_user(
+        *store,
+        {.username = "Bob", .email = "b@example.com", .roles = {"bot"}, .password = "one"}));
+    ASSERT_TRUE(add_role(*store, "bob", "admin"));
+    ASSERT_TRUE(set_active(*store, "bob", false));
+    ASSERT_TRUE(set_password(*store, "BOB", "two"));
+  }
+  const auto store = open();
+  const auto user = find(*store, "bob");
+  ASSERT_TRUE(user.has_value());
+  EXPECT_EQ(user->username, "Bob");
+  EXPECT_FALSE(user->active);
+  EXPECT_TRUE(user->roles.has(store::Role::admin));
+  EXPECT_TRUE(user->roles.has(store::Role::bot));
+  EXPECT_FALSE(user->roles.has(store::Role::user));
+  EXPECT_TRUE(store::verify_password(store::sha256_hex("two"), user->password_hash, kCost));
+  EXPECT_FALSE(store::verify_password(store::sha256_hex("one"), user->password_hash, kCost));
+}
+
+TEST_F(OfflineTest, TheServersRulesHold) {
+  make_store();
+  const auto store = open();
+  EXPECT_EQ(set_active(*store, "admin", false).error().code, core::Errc::refused);
+  EXPECT_EQ(remove_role(*store, "admin", "admin").error().code, core::Errc::refused);
+  EXPECT_EQ(create_user(*store, {.username = "ADMIN"}).error().code, core::Errc::exists);
+  EXPECT_EQ(create_user(*store, {.username = "no spaces"}).error().code, core::Errc::invalid);
+  EXPECT_EQ(create_user(*store, {.username = "x", .roles = {"king"}}).error().code,
+            core::Errc::invalid);
+  EXPECT_EQ(show_user(*store, "nobody").error().code, core::Errc::not_found);
+}
+
+TEST_F(OfflineTest, AUserIsNamedByIdToo) {
+  make_store();
+  const auto store = open();
+  const auto admin = find(*store, "admin");
+  ASSERT_TRUE(admin.has_value());
+  ASSERT_TRUE(add_role(*store, std::string(admin->id.view()), "bot"));
+  EXPECT_TRUE(find(*store, "admin")->roles.has(store::Role::bot));
+}
+
+TEST_F(OfflineTest, RevokedTokensAreRevokedAfterReopening) {
+  make_store();
+  store::Locator token;
+  {
+    const auto store = open();
+    token = issue(*store, find(*store, "admin")->id);
+    EXPECT_TRUE(find(*store, "admin")->accepts(token));
+    ASSERT_TRUE(revoke_tokens(*store, "admin"));
+  }
+  const auto store = open();
+  EXPECT_FALSE(find(*store, "admin")->accepts(token));
+  EXPECT_EQ(store->live_tokens(), 0U);
+}
+
+TEST_F(OfflineTest, ASoundStoreHasNoFaultsAndIsCounted) {
+  make_store();
+  const auto store = open();
+  ASSERT_TRUE(create_user(*store, {.username = "bob", .email = "b@example.com"}));
+  ASSERT_TRUE(set_active(*store, "bob", false));
+  issue(*store, find(*store, "admin")->id);
+  EXPECT_TRUE(check(*store));
+  const auto report = check_store(store->database(), clock_.wall_ms());
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->users, 2U);
+  EXPECT_EQ(report->active_users, 1U);
+  EXPECT_EQ(report->tokens, 1U);
+  EXPECT_EQ(report->expired_tokens, 0U);
+  EXPECT_EQ(report->fault_count, 0U);
+  EXPECT_EQ(check_store(store->database(), INT64_MAX - 1)->expired_tokens, 1U);
+}
+
+struct Damage {
+  const char* what;
+  store::Family family;
+  std::string key;
+  std::string value;
+};
+
+TEST_F(OfflineTest, EveryKindOfDamageIsAFault) {
+  using store::Family;
+  const Damage damages[] = {
+      {"a token that does not decode", Family::tokens, std::string(12, '\x01'), "x"},
+      {"a token under a short key", Family::tokens, "short", ""},
+      {"a user that does not decode", Family::users, "nobody", "x"},
+      {"a username that leads nowhere", Family::usernames, "ghost", "nobody"},
+      {"an e-mail that leads nowhere", Family::emails, "g@example.com", "nobody"},
+      {"a role of nobody", Family::members, std::string(1, '\0') + "nobody", ""},
+      {"a role that is none", Family::members, "\x7fnobody", ""},
+      {"an unknown permission", Family::permissions, "fly", "x"},
+      {"a wrong count of users", Family::meta, "users", std::string(8, '\x07')},
+      {"a name that was taken over", Family::usernames, "admin", "nobody"},
+  };
+  for (const Damage& damage : damages) {
+    SCOPED_TRACE(damage.what);
+    make_store();
+    {
+      const auto database = open_database();
+      const auto batch = database->make_batch();
+      batch->put(damage.family, damage.key, damage.value);
+      ASSERT_TRUE(database->commit(*batch).has_value());
+      const auto report = check_store(*database, clock_.wall_ms());
+      ASSERT_TRUE(report.has_value());
+      EXPECT_GE(report->fault_count, 1U);
+      EXPECT_FALSE(report->faults.empty());
+    }
+    std::filesystem::remove_all(folder_);
+  }
+}
+
+}  // namespace
+}  // namespace tokend::tools
