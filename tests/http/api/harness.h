@@ -158,18 +158,23 @@ class World {
     // Of exactly the promised size and gone afterwards, so that AddressSanitizer sees misuse.
     const auto buffer = std::make_unique<char[]>(size);
     std::memcpy(buffer.get(), bytes.data(), bytes.size());
-    session_->on_bytes({buffer.get(), bytes.size()});
+    feed({buffer.get(), bytes.size()});
+  }
+  // The padding behind `bytes` is the caller's.
+  void feed(std::span<char> bytes) { session_->on_bytes(bytes); }
+  // What came home, in the order in which it came.
+  bool deliver_home() {
+    core::MessageList messages = home.take();
+    const bool any = !messages.empty();
+    while (core::Message* message = messages.pop_front()) message->deliver(*message);
+    return any;
   }
   // Everybody gets turns until nothing is left to do.
   void run() {
     for (bool any = true; any;) {
       any = workers.run_all();
       any = committer->step() || any;
-      core::MessageList messages = home.take();
-      while (core::Message* message = messages.pop_front()) {
-        message->deliver(*message);
-        any = true;
-      }
+      any = deliver_home() || any;
     }
   }
   [[nodiscard]] Reply take_reply() {

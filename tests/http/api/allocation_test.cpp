@@ -1,0 +1,100 @@
+// The hot paths do not allocate: every operator new of this program counts. A sanitizer brings an
+// allocator of its own, so these claims are made without one.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <new>
+#include <string>
+
+#include "tests/http/api/harness.h"
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+namespace {
+
+thread_local std::size_t allocations = 0;
+
+void* allocate(std::size_t bytes) {
+  ++allocations;
+  void* memory = std::malloc(bytes);
+  if (!memory) std::abort();
+  return memory;
+}
+
+}  // namespace
+
+void* operator new(std::size_t bytes) { return allocate(bytes); }
+void* operator new[](std::size_t bytes) { return allocate(bytes); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace tokend::api {
+namespace {
+
+using testing::World;
+
+// The bytes of a request with room for the padding behind them.
+class Prepared {
+ public:
+  explicit Prepared(std::string bytes) : size_(bytes.size()), bytes_(std::move(bytes)) {
+    bytes_.append(core::kReceivePaddingBytes, ' ');
+  }
+  [[nodiscard]] std::span<char> bytes() { return {bytes_.data(), size_}; }
+
+ private:
+  std::size_t size_;
+  std::string bytes_;
+};
+
+TEST(Allocation, IsCountedAtAll) {
+  const std::size_t before = allocations;
+  // Through a volatile pointer, so that the pair is not elided.
+  int* volatile pointer = new int(1);
+  delete pointer;
+  EXPECT_GT(allocations, before);
+}
+
+TEST(Allocation, MeFromMemoryAllocatesNothing) {
+  World world;
+  const std::string text =
+      "GET /api/v1/me HTTP/1.1\r\nHost: x\r\n" + world.admin().headers() + "\r\n";
+  for (int round = 0; round < 3; ++round) {
+    Prepared request(text);
+    const std::size_t before = allocations;
+    world.feed(request.bytes());
+    const std::size_t made = allocations - before;
+    EXPECT_EQ(world.take_reply().status, 200);
+    EXPECT_TRUE(round == 0 || made == 0) << made;
+  }
+}
+
+TEST(Allocation, CreateTokenAllocatesNothingOnItsCore) {
+  ApiOptions options = testing::default_options();
+  options.create_tokens_secret = "secret";
+  World world(options);
+  world.create_user("bob");
+  const std::string body = R"({"username":"Bob","secret":"secret"})";
+  const std::string text = "POST /api/v1/users.createToken HTTP/1.1\r\nHost: x\r\n" +
+                           world.admin().headers() + "Content-Type: application/json\r\n" +
+                           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  for (int round = 0; round < 3; ++round) {
+    Prepared request(text);
+    std::size_t before = allocations;
+    world.feed(request.bytes());
+    std::size_t made = allocations - before;
+    ASSERT_TRUE(world.committer->step());  // another thread's, and not counted
+    before = allocations;
+    EXPECT_TRUE(world.deliver_home());
+    made += allocations - before;
+    EXPECT_EQ(world.take_reply().status, 200);
+    EXPECT_TRUE(round == 0 || made == 0) << made;
+  }
+}
+
+}  // namespace
+}  // namespace tokend::api
+
+#endif
