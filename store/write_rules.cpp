@@ -102,15 +102,7 @@ void WriteRules::mint(IssueToken& operation) {
   random_.fill(random);
   codec_.encode(operation.locator, random, operation.token);
   operation.digest = digest_of(view_of(operation.token));
-  record_.digest = operation.digest;
-  record_.user = operation.user;
-  record_.issuer = operation.issuer.empty() ? operation.user : operation.issuer;
-  record_.kind = operation.token_kind;
-  record_.expires_ms = operation.expires_ms;
-  record_.address = operation.address;
-  value_.clear();
-  encode(record_, value_);
-  batch_->put(Family::tokens, view_of(operation.locator), value_);
+  issued_.push_back(&operation);
 }
 
 WriteRules::Outcome WriteRules::revoke(RevokeToken& operation, Broadcast& broadcast) {
@@ -245,12 +237,42 @@ WriteRules::Outcome WriteRules::update(UpdatePermissions& operation, Broadcast& 
   return {};
 }
 
-Batch& WriteRules::finish_batch() {
-  // Removals go behind the insertions (a token may be issued and displaced in one batch) and in the
-  // order of their keys: taking turns between the tail and the middle of the memtable, each
-  // insertion would search it from the top (4.9 us of CPU a token instead of 2.4).
+// Insertions first, then removals, both in the order of their keys: taking turns between the tail
+// and the middle of the memtable, each would search it from the top (4.9 us of CPU for a token that
+// displaces another, instead of 3.7). A token that was displaced by its own batch was never there.
+void WriteRules::write_tokens() {
   std::ranges::sort(removed_);
+  auto removed = removed_.begin();
+  auto kept_removed = removed_.begin();
+  for (const IssueToken* issued : issued_) {
+    while (removed != removed_.end() && *removed < issued->locator) *kept_removed++ = *removed++;
+    if (removed != removed_.end() && *removed == issued->locator) {
+      ++removed;
+      continue;
+    }
+    put_token(*issued);
+  }
+  while (removed != removed_.end()) *kept_removed++ = *removed++;
+  removed_.erase(kept_removed, removed_.end());
   for (const Locator& locator : removed_) batch_->remove(Family::tokens, view_of(locator));
+  removed_.clear();
+  issued_.clear();
+}
+
+void WriteRules::put_token(const IssueToken& issued) {
+  record_.digest = issued.digest;
+  record_.user = issued.user;
+  record_.issuer = issued.issuer.empty() ? issued.user : issued.issuer;
+  record_.kind = issued.token_kind;
+  record_.expires_ms = issued.expires_ms;
+  record_.address = issued.address;
+  value_.clear();
+  encode(record_, value_);
+  batch_->put(Family::tokens, view_of(issued.locator), value_);
+}
+
+Batch& WriteRules::finish_batch() {
+  write_tokens();
   if (const Locator last = locators_.last(); last != committed_locator_) {
     // The key of the newest token would say the same, if it could not be revoked and the clock be
     // set back after that.
@@ -267,7 +289,6 @@ Batch& WriteRules::finish_batch() {
 void WriteRules::end_batch() noexcept {
   batch_->clear();
   overlay_.clear();
-  removed_.clear();
   index_.sweep(now_ms_, kSweptUsersPerBatch);
 }
 

@@ -66,6 +66,9 @@ class WriteRules {
   [[nodiscard]] std::expected<User, core::Errc> read_user(const UserId& id);
   [[nodiscard]] std::expected<bool, core::Errc> exists(Family family, std::string_view key);
   void mint(IssueToken& operation);
+  void write_tokens();
+  void put_token(const IssueToken& issued);
+  void remove_token(const Locator& locator, Broadcast& broadcast);
   [[nodiscard]] static bool is_active_admin(const User& user) noexcept {
     return user.active && user.roles.has(Role::admin);
   }
@@ -92,6 +95,9 @@ class WriteRules {
   // Of the batch under way.
   std::unique_ptr<Batch> batch_;
   Overlay overlay_;
+  // These go into the batch at its end.
+  std::vector<const IssueToken*> issued_;  // ascending by locator
+  std::vector<Locator> removed_;
   std::int64_t now_ms_ = 0;
   Locator committed_locator_;
   std::uint64_t committed_users_ = 0;

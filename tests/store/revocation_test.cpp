@@ -292,6 +292,7 @@ TEST_F(RevocationTest, ATokenDisplacedInTheBatchThatIssuedItDoesNotStayInTheCach
   }
   settle();
   EXPECT_EQ(committer->counters().batches, 1U);
+  EXPECT_EQ(database.size(Family::tokens), 2U);
   for (int i = 0; i < 5; ++i) {
     ASSERT_TRUE(operations[i]->succeeded());
     EXPECT_EQ(authenticates_anywhere(std::string(view_of(operations[i]->token)), root), i >= 3)
