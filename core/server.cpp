@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstring>
 #include <latch>
 #include <thread>
@@ -13,6 +15,8 @@
 
 namespace tokend::core {
 namespace {
+
+constexpr std::chrono::milliseconds kDrainedCorePoll{1};
 
 std::vector<int> allowed_cpus() {
   std::vector<int> cpus;
@@ -43,12 +47,26 @@ struct Server::Impl {
     int pinning_error = 0;
   };
 
+  void deliver_until_all_drained(Reactor& reactor) noexcept;
+
   ServerOptions options;
   std::vector<std::unique_ptr<Reactor>> reactors;
+  std::atomic<std::size_t> undrained{0};  // loops that still run
   std::vector<std::string> addresses;
   std::vector<std::string> warnings;
   std::vector<std::thread> threads;
 };
+
+// On a core's thread whose loop has ended. What the other cores' connections wait for may need this
+// core's word (a revocation is answered when every core has dropped what it remembers), so it takes
+// its messages until none has a connection. Polled, because it happens once, and briefly.
+void Server::Impl::deliver_until_all_drained(Reactor& reactor) noexcept {
+  undrained.fetch_sub(1);
+  while (undrained.load() != 0) {
+    reactor.deliver_mail();
+    std::this_thread::sleep_for(kDrainedCorePoll);
+  }
+}
 
 Server::Server(const ServerOptions& options, const Clock& clock) : impl_(std::make_unique<Impl>()) {
   CHECK(options.cores > 0);
@@ -105,6 +123,7 @@ Result<void> Server::start(const std::vector<SessionFactory*>& factories) {
   std::vector<int> cpus = impl_->options.cpus;
   if (cpus.empty()) cpus = allowed_cpus();
 
+  impl_->undrained = cores;
   std::vector<Impl::Report> reports(cores);
   std::latch enabled(static_cast<std::ptrdiff_t>(cores));
   for (std::size_t core = 0; core < cores; ++core) {
@@ -117,7 +136,12 @@ Result<void> Server::start(const std::vector<SessionFactory*>& factories) {
           reports[core].enabled = reactor->enable();
           const bool runs = reports[core].enabled.has_value();
           enabled.count_down();  // the reports and the latch are gone from here on
-          if (runs) reactor->run(*factory);
+          if (!runs) {
+            impl_->undrained.fetch_sub(1);
+            return;
+          }
+          reactor->run(*factory);
+          impl_->deliver_until_all_drained(*reactor);
         });
   }
   enabled.wait();
