@@ -98,7 +98,7 @@ void Call::admit(const store::User* user) noexcept {
                                context_.clock.monotonic_ns / core::kNanosecondsPerMillisecond);
     counted_ = true;
     // Now: an answer that waits for a sync is made later, and the window does not move with it.
-    window_ends_ms_ = context_.clock.wall_ms + verdict_.reset_in_ms;
+    window_ends_ms_ = context_.limiter.wall_end_ms(verdict_, context_.clock);
     if (!verdict_.allowed) return refuse_too_many();
   }
 

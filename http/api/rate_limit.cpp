@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 #include <cstring>
 
 #include "core/error.h"
@@ -108,19 +109,34 @@ RateLimiter::Verdict RateLimiter::count(std::uint64_t route,
       }
     }
     // Another core's turn may have begun later than ours: its windows are as old as now.
+    const std::int64_t ends_ms = seen.start_ms() - 1 + options_.window_ms;
     const std::int64_t age_ms = std::max<std::int64_t>(0, now_ms - seen.start_ms());
     if (seen.key != key || age_ms >= options_.window_ms) {
       if (swap(*place, seen, make_entry(key, now_ms, 1))) {
-        return {true, limit, limit - 1, options_.window_ms};
+        return {true, limit, limit - 1, options_.window_ms, monotonic_ms + options_.window_ms};
       }
     } else if (seen.count() < limit) {
       if (swap(*place, seen, make_entry(key, seen.start_ms(), seen.count() + 1))) {
-        return {true, limit, limit - seen.count() - 1, options_.window_ms - age_ms};
+        return {true, limit, limit - seen.count() - 1, options_.window_ms - age_ms, ends_ms};
       }
     } else if (swap(*place, seen, seen)) {
-      return {false, limit, 0, options_.window_ms - age_ms};
+      return {false, limit, 0, options_.window_ms - age_ms, ends_ms};
     }
   }
+}
+
+std::int64_t RateLimiter::wall_end_ms(const Verdict& verdict,
+                                      const core::TurnClock& clock) noexcept {
+  constexpr std::int64_t kRoundingMs = 2;
+  const std::int64_t ahead_ms =
+      clock.wall_ms - clock.monotonic_ns / core::kNanosecondsPerMillisecond;
+  std::int64_t known_ms = wall_ahead_ms_.load(std::memory_order_relaxed);
+  if (std::abs(ahead_ms - known_ms) > kRoundingMs) {
+    // The first call, or the operator stepped the clock.
+    wall_ahead_ms_.store(ahead_ms, std::memory_order_relaxed);
+    known_ms = ahead_ms;
+  }
+  return verdict.ends_ms + known_ms;
 }
 
 }  // namespace tokend::api

@@ -11,11 +11,13 @@
 // Concurrency: any thread; no locks. Limit: RateLimitOptions::entries_max.
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 
+#include "core/clock.h"
 #include "http/api/options.h"
 
 namespace tokend::api {
@@ -27,6 +29,7 @@ class RateLimiter {
     std::uint32_t limit = 0;
     std::uint32_t remaining = 0;
     std::int64_t reset_in_ms = 0;  // until the window ends; at least 1 when not allowed
+    std::int64_t ends_ms = 0;      // the monotonic moment of that, the same for all of a window
   };
 
   explicit RateLimiter(const RateLimitOptions& options);
@@ -40,6 +43,12 @@ class RateLimiter {
   [[nodiscard]] Verdict count(std::uint64_t route, std::span<const std::uint8_t, 16> address,
                               std::int64_t monotonic_ms) noexcept;
 
+  // When the window ends on the wall clock. The same for every call of a window, although the two
+  // clocks' milliseconds round differently: the distance between the clocks is remembered until it
+  // has moved by more than that.
+  [[nodiscard]] std::int64_t wall_end_ms(const Verdict& verdict,
+                                         const core::TurnClock& clock) noexcept;
+
  private:
   static constexpr std::size_t kWays = 4;
   struct Set;
@@ -51,6 +60,7 @@ class RateLimiter {
   // Unknown to clients, so that nobody can choose addresses that share another's set.
   std::array<std::uint64_t, 3> seed_;
   std::size_t set_mask_;
+  std::atomic<std::int64_t> wall_ahead_ms_{0};  // of the monotonic clock
   std::unique_ptr<Set[]> sets_;
 };
 

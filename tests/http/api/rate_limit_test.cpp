@@ -68,6 +68,22 @@ TEST(RateLimiter, ACoreWhoseTurnBeganEarlierSharesTheWindow) {
   EXPECT_FALSE(limiter.count(1, address(1), 9'990).allowed);
 }
 
+TEST(RateLimiter, AWindowEndsAtOneMomentOfTheWallClockUntilThatIsStepped) {
+  RateLimiter limiter(RateLimitOptions{});
+  constexpr std::int64_t kNs = core::kNanosecondsPerMillisecond;
+  const auto told = [&limiter](std::int64_t monotonic_ns, std::int64_t wall_ms) {
+    const auto verdict = limiter.count(1, address(1), monotonic_ns / kNs);
+    return limiter.wall_end_ms(verdict, {.monotonic_ns = monotonic_ns, .wall_ms = wall_ms});
+  };
+  // The wall clock's millisecond begins when 0.4 of the monotonic clock's have passed.
+  EXPECT_EQ(told(5'000 * kNs, 900'000), 960'000);
+  EXPECT_EQ(told(5'000 * kNs + 500'000, 900'001), 960'000);
+  EXPECT_EQ(told(5'020 * kNs + 300'000, 900'020), 960'000);
+  // Another core, whose turn began earlier.
+  EXPECT_EQ(told(4'999 * kNs + 900'000, 900'000), 960'000);
+  EXPECT_EQ(told(6'000 * kNs, 1'901'000), 1'960'000);
+}
+
 TEST(RateLimiter, MoreClientsThanEntriesForgetOldWindowsButRefuseNobody) {
   RateLimiter limiter(RateLimitOptions{.calls_max = 1, .entries_max = 16});
   for (std::uint32_t client = 0; client < 10'000; ++client) {
