@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 #include "tests/contract/contract_suite.h"
@@ -230,7 +231,8 @@ TEST_F(Stop, RequestInFlightIsAnsweredAndTheExitIsClean) {
   for (const int signal : {SIGTERM, SIGINT}) {
     ServerProcess server(slow());
     ASSERT_TRUE(server.start()) << server.report();
-    HttpClient client(Endpoint{.port = server.port()});
+    std::optional<HttpClient> opened(std::in_place, Endpoint{.port = server.port()});
+    HttpClient& client = *opened;
     ASSERT_TRUE(client.send(login_bytes()));
     wait_a_little();
     ASSERT_TRUE(client.is_silent_for(Milliseconds(0))) << "the login was too fast to be in flight";
@@ -238,8 +240,8 @@ TEST_F(Stop, RequestInFlightIsAnsweredAndTheExitIsClean) {
     const Response response = client.read_response();
     EXPECT_EQ(response.status, 200) << response;
     EXPECT_TRUE(client.read_end());
+    opened.reset();
     EXPECT_EQ(server.wait(Milliseconds(10'000)), 0) << server.report();
-    // And what was answered lasts.
     ASSERT_FALSE(HttpClient(Endpoint{.port = server.port()}).connected());
   }
 }
@@ -295,9 +297,11 @@ TEST_F(Stop, StartStopStartKeepsEverything) {
   std::vector<Credentials> tokens;
   for (int round = 0; round < 4; ++round) {
     ASSERT_TRUE(server.start()) << server.report();
-    ApiClient client(server);
-    for (const Credentials& token : tokens) EXPECT_TRUE(client.authenticates(token));
-    tokens.push_back(client.login_admin());
+    {
+      ApiClient client(server);
+      for (const Credentials& token : tokens) EXPECT_TRUE(client.authenticates(token));
+      tokens.push_back(client.login_admin());
+    }
     ASSERT_EQ(server.stop(), 0) << server.report();
   }
 }
