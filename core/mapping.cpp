@@ -11,6 +11,9 @@ Mapping::Mapping(std::size_t bytes) : bytes_(bytes) {
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   CHECK(memory != MAP_FAILED);
   data_ = static_cast<std::byte*>(memory);
+  // Large tables are looked into at random, and every look would miss the TLB. Where the kernel
+  // declines, everything works as before.
+  if (bytes >= kHugePagesFromBytes) static_cast<void>(madvise(memory, bytes, MADV_HUGEPAGE));
 }
 
 Mapping::~Mapping() { munmap(data_, bytes_); }

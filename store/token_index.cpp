@@ -167,7 +167,8 @@ void TokenIndex::drop_expired(UserTokens& user, std::int64_t now_ms) noexcept {
 }
 
 void TokenIndex::sweep(std::int64_t now_ms, std::size_t count) noexcept {
-  for (; count > 0 && !users_.empty(); --count) {
+  // Nobody is looked at twice in one call.
+  for (count = std::min(count, users_.size()); count > 0 && !users_.empty(); --count) {
     if (swept_ >= users_.size()) swept_ = 0;
     UserTokens& user = users_[swept_];
     drop_expired(user, now_ms);
