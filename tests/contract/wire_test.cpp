@@ -10,8 +10,6 @@
 namespace tokend::tests {
 namespace {
 
-using testing::HasSubstr;
-
 constexpr std::size_t kBodyBytesMax = 64 * 1024;
 constexpr std::size_t kHeaderBytesMax = 16 * 1024;
 constexpr std::size_t kTargetBytesMax = 8 * 1024;
