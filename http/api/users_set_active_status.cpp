@@ -18,7 +18,7 @@ class SetActiveStatus final : public Call {
     if (!id || !active) return answer(kInvalidStatusParams);
     if (!store::UserId::fits(*id)) return answer(kInvalidUser);
     update_.id = store::UserId(*id);
-    update_.active = *active;
+    update_.active = active;
     update_.then<&SetActiveStatus::on_updated>(*this);
     store().write(update_);
   }
