@@ -13,7 +13,9 @@
 
 namespace tokend::core {
 
-// Whatever travels derives from Message. `deliver` runs on the thread of the mailbox's owner.
+// Whatever travels derives from Message. `deliver` runs on the thread of the mailbox's owner. While
+// it runs, `next` is the message that is delivered after this one, or nullptr: whoever knows what
+// that will touch can have it fetched into the cache in the meantime.
 struct Message {
   Message* next = nullptr;
   void (*deliver)(Message&) noexcept = nullptr;
@@ -32,7 +34,6 @@ class MessageList {
     if (first) {
       head_ = first->next;
       if (!head_) tail_ = nullptr;
-      first->next = nullptr;
     }
     return first;
   }

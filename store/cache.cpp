@@ -20,6 +20,14 @@ void TokenCache::put(const Entry& entry) noexcept {
   *place = entry;
 }
 
+void TokenCache::expect_next(const Locator& locator) const noexcept {
+  table_.prefetch_claim(hash_of(locator));
+}
+
+void TokenCache::expect_soon(const Locator& locator) const noexcept {
+  table_.prefetch(hash_of(locator));
+}
+
 void TokenCache::remove(const Locator& locator) noexcept {
   table_.remove(
       hash_of(locator), [&](const Entry& entry) noexcept { return entry.locator == locator; },

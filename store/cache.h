@@ -35,6 +35,9 @@ class TokenCache {
   [[nodiscard]] const Entry* find(const Locator& locator) noexcept;
   // Replaces an entry of the same locator.
   void put(const Entry& entry) noexcept;
+  // Hints that put() comes for this one next, and for that one after it (SetTable::prefetch).
+  void expect_next(const Locator& locator) const noexcept;
+  void expect_soon(const Locator& locator) const noexcept;
   void remove(const Locator& locator) noexcept;
   [[nodiscard]] std::size_t capacity() const noexcept { return table_.capacity(); }
 

@@ -86,6 +86,7 @@ std::size_t Committer::Impl::write_batch(Broadcast& broadcast) {
     ++operations;
     auto& operation = static_cast<Write&>(*message);
     CHECK(operation.core < replicas.size());
+    rules.expect(pending.front());
     operation.waited = rules.write(operation, broadcast);
     if (operation.waited) {
       broadcast.add_waiting(operation.core, operation);

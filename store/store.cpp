@@ -99,17 +99,31 @@ void Store::list_users(ListUsers& operation) noexcept {
   impl_->send_to_worker(impl_->parts.readers, operation);
 }
 
+void Store::Impl::on_written(core::Message& message) noexcept {
+  auto& write = static_cast<Write&>(message);
+  Impl& store = of(write);
+  // Those that waited came in with the notice, and may be out again by now.
+  if (write.kind == WriteKind::issue_token && write.result && !write.waited) {
+    // The table is large, and where a new token goes is in nobody's cache. The answers of a batch
+    // come one behind the other, so what the next ones need is fetched while this one is served.
+    if (const IssueToken* next = issue_behind(message)) {
+      store.tokens.expect_next(next->locator);
+      if (const IssueToken* soon = issue_behind(*next)) store.tokens.expect_soon(soon->locator);
+    }
+    store.remember(static_cast<const IssueToken&>(write));
+  }
+  store.finish(write);
+}
+
+const IssueToken* Store::Impl::issue_behind(const core::Message& message) noexcept {
+  if (!message.next || message.next->deliver != &on_written) return nullptr;
+  const auto& write = static_cast<const Write&>(*message.next);
+  return write.kind == WriteKind::issue_token ? &static_cast<const IssueToken&>(write) : nullptr;
+}
+
 void Store::write(Write& operation) noexcept {
   impl_->adopt(operation);
-  operation.deliver = [](core::Message& message) noexcept {
-    auto& write = static_cast<Write&>(message);
-    Impl& store = Impl::of(write);
-    // Those that waited came in with the notice, and may be out again by now.
-    if (write.kind == WriteKind::issue_token && write.result && !write.waited) {
-      store.remember(static_cast<const IssueToken&>(write));
-    }
-    store.finish(write);
-  };
+  operation.deliver = &Impl::on_written;
   impl_->parts.committer.mailbox().post(operation);
 }
 

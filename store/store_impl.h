@@ -55,6 +55,8 @@ struct Store::Impl final : Replica {
     return *static_cast<Impl*>(operation.store);
   }
   void finish(Operation& operation) noexcept;
+  static void on_written(core::Message& message) noexcept;
+  [[nodiscard]] static const IssueToken* issue_behind(const core::Message& message) noexcept;
   void finish(Operation& operation, core::Errc error) noexcept {
     operation.result = std::unexpected(error);
     finish(operation);

@@ -56,6 +56,15 @@ std::uint32_t TokenIndex::find(const UserId& user) const noexcept {
   return kNone;
 }
 
+void TokenIndex::expect_next(const UserId& user) const noexcept {
+  const std::uint32_t number = slots_[hash_of(user) & (slots_.size() - 1)];
+  if (number != kNone) __builtin_prefetch(&users_[number], 1);
+}
+
+void TokenIndex::expect_soon(const UserId& user) const noexcept {
+  __builtin_prefetch(&slots_[hash_of(user) & (slots_.size() - 1)]);
+}
+
 void TokenIndex::insert_slot(std::uint32_t number) noexcept {
   const std::size_t mask = slots_.size() - 1;
   std::size_t slot = home_of(number);

@@ -30,6 +30,10 @@ class TokenIndex {
   TokenIndex(const Limits& limits, std::uint16_t shard);
 
   [[nodiscard]] UserState state_of(const UserId& user) const noexcept;
+  // Hints that add() comes for this user next, and for that one after it: the index is large, and
+  // what it holds of a user is in nobody's cache.
+  void expect_next(const UserId& user) const noexcept;
+  void expect_soon(const UserId& user) const noexcept;
   // False at the limit of users.
   [[nodiscard]] bool learn(const UserId& user, UserState state);
   // Nothing where the user is not in the index.

@@ -26,20 +26,21 @@ struct Email {
 };
 
 struct User {
+  // First what every request asks of its caller and its target, so that it shares cache lines.
   UserId id;
-  std::string username;  // as given; compared folded
-  std::string name;      // free text
-  std::vector<Email> emails;
   RoleSet roles;
   bool active = true;
   bool require_password_change = false;
-  std::string password_hash;  // crypt(3) string of the hex SHA-256 of the password; empty: none
-  std::int64_t created_ms = 0;
-  std::int64_t updated_ms = 0;
   // Tokens with a locator below this one are revoked, except `valid_exception`. One write revokes
   // everything of a user.
   Locator valid_from;
   Locator valid_exception;
+  std::string username;  // as given; compared folded
+  std::string name;      // free text
+  std::vector<Email> emails;
+  std::string password_hash;  // crypt(3) string of the hex SHA-256 of the password; empty: none
+  std::int64_t created_ms = 0;
+  std::int64_t updated_ms = 0;
 
   [[nodiscard]] bool accepts(const Locator& token) const noexcept {
     return token >= valid_from || (!valid_exception.empty() && token == valid_exception);

@@ -37,6 +37,18 @@ WriteRules::WriteRules(Database& database, const Identity& identity, RandomBytes
 
 void WriteRules::begin_batch(std::int64_t now_ms) noexcept { now_ms_ = now_ms; }
 
+void WriteRules::expect(const core::Message* next) const noexcept {
+  if (!next) return;
+  const auto user_of = [](const core::Message& message) noexcept -> const UserId* {
+    const auto& write = static_cast<const Write&>(message);
+    return write.kind == WriteKind::issue_token ? &static_cast<const IssueToken&>(write).user
+                                                : nullptr;
+  };
+  if (const UserId* user = user_of(*next)) index_.expect_next(*user);
+  if (!next->next) return;
+  if (const UserId* user = user_of(*next->next)) index_.expect_soon(*user);
+}
+
 bool WriteRules::write(Write& operation, Broadcast& broadcast) {
   bool waits = true;
   switch (operation.kind) {

@@ -41,6 +41,8 @@ class WriteRules {
 
   // All operations up to finish_batch() see this moment.
   void begin_batch(std::int64_t now_ms) noexcept;
+  // Hints at the operations behind the one that is written next.
+  void expect(const core::Message* next) const noexcept;
   // Sets operation.result. True when the operation must wait for `broadcast`.
   [[nodiscard]] bool write(Write& operation, Broadcast& broadcast);
   // Adds the counters that go with the batch, which is then ready to commit.
