@@ -104,6 +104,7 @@ struct Reactor::Impl final : Waker {
   TurnClock now;
   SessionFactory* factory = nullptr;
   Mailbox mailbox;
+  Outbox outbox;
   CoreMetrics metrics;
   BlockPool blocks;
   ReceiveBuffers buffers;
@@ -134,9 +135,11 @@ struct Reactor::Impl final : Waker {
 
 // Why this order. Messages first: they are answers to the oldest work, and they free what new work
 // needs. Completions next, so that a byte which arrived in time is seen before the deadline that
-// waits for it; so timers come after them. Then everything that was written meanwhile leaves, one
-// send for each connection, and the buffers go back to the kernel before receives that found none
-// are submitted. Last comes the one system call, which also waits, but only if nothing is left.
+// waits for it; so timers come after them. Then everything that was written meanwhile is made ready
+// to leave, one send for each connection, and the buffers go back to the kernel before receives
+// that found none are submitted. Then what all of this asks of other threads goes to them in one
+// step, so that the committer is woken once a turn and not by the first request of many. Last comes
+// the one system call, which also waits, but only if nothing is left.
 //
 // A turn's work is bounded: what was in the mailbox when it was taken (no more than its senders
 // have objects), kCompletionsPerTurnMax completions, the timers that are due, and one settling of
@@ -151,10 +154,12 @@ void Reactor::Impl::run() noexcept {
     dispatch_completions();
     timers.advance_to(now.monotonic_ns);
     settle_connections();
+    outbox.flush();
     submit_and_sleep();
     read_clock();
   }
   deliver_mail();
+  outbox.flush();
 }
 
 void Reactor::Impl::deliver_mail() noexcept {
@@ -360,6 +365,7 @@ Reactor::Reactor(const ReactorOptions& options, const Clock& clock)
 Reactor::~Reactor() = default;
 
 Mailbox& Reactor::mailbox() noexcept { return impl_->mailbox; }
+Outbox& Reactor::outbox() noexcept { return impl_->outbox; }
 const TurnClock& Reactor::turn_clock() const noexcept { return impl_->now; }
 BlockPool& Reactor::blocks() noexcept { return impl_->blocks; }
 const CoreMetrics& Reactor::metrics() const noexcept { return impl_->metrics; }
@@ -392,6 +398,9 @@ void Reactor::request_stop(std::int64_t drain_timeout_ms) noexcept {
   impl_->mailbox.post(impl_->stop_message);
 }
 
-void Reactor::deliver_mail() noexcept { impl_->deliver_mail(); }
+void Reactor::deliver_mail() noexcept {
+  impl_->deliver_mail();
+  impl_->outbox.flush();
+}
 
 }  // namespace tokend::core

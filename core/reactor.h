@@ -3,8 +3,8 @@
 // connections.
 //
 // A turn, in this order, which is argued in reactor.cpp: the clock is read, mailbox, completions,
-// timers, one flush of what is to be sent, submit and wait. The loop sleeps only in the last step,
-// and only when nothing was left to do.
+// timers, one flush of what is to be sent, the outbox, submit and wait. The loop sleeps only in the
+// last step, and only when nothing was left to do.
 //
 // Concurrency: everything on the thread that runs the loop, but for what says "any thread". Limits:
 // ReactorOptions and, for one turn, kCompletionsPerTurnMax. The loop makes one system call a turn
@@ -19,6 +19,7 @@
 #include "core/error.h"
 #include "core/mailbox.h"
 #include "core/metrics.h"
+#include "core/outbox.h"
 #include "core/session.h"
 
 namespace tokend::core {
@@ -49,6 +50,8 @@ class Reactor {
   // Any thread may post, before the loop runs as well. A message posted after the loop has ended
   // stays until deliver_mail().
   [[nodiscard]] Mailbox& mailbox() noexcept;
+  // What is put there leaves at the end of the turn.
+  [[nodiscard]] Outbox& outbox() noexcept;
   [[nodiscard]] const TurnClock& turn_clock() const noexcept;
   [[nodiscard]] BlockPool& blocks() noexcept;
   // Any thread may read it.

@@ -61,7 +61,7 @@ class Exchange {
   void answer(const Answer& answer) noexcept;
 
   // The request's own state, made in place and destroyed by answer(). At most one a request.
-  static constexpr std::size_t kStateBytes = 1536;
+  static constexpr std::size_t kStateBytes = 1024;
   template <class T, class... Arguments>
   T& emplace(Arguments&&... arguments) noexcept {
     static_assert(sizeof(T) <= kStateBytes && alignof(T) <= alignof(std::max_align_t));

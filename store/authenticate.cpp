@@ -77,11 +77,11 @@ void Store::Impl::work(Authenticate& operation) const noexcept {
   if (wants_token) {
     auto record = decode_token_record(bytes);
     if (!record) return fail(record.error().code);
-    operation.loaded_token = *std::move(record);
+    operation.loaded_token = std::make_unique<TokenRecord>(*std::move(record));
   } else {
     auto decoded = decode_user(bytes);
     if (!decoded) return fail(decoded.error().code);
-    operation.loaded_user = *std::move(decoded);
+    operation.loaded_user = std::make_unique<User>(*std::move(decoded));
   }
 }
 
@@ -97,7 +97,7 @@ void Store::Impl::on_worked(Authenticate& operation) noexcept {
   } else if (wanted_token) {
     remember(operation.locator, *operation.loaded_token);
   } else {
-    users.put(*std::move(operation.loaded_user));
+    users.put(std::move(*operation.loaded_user));
   }
   resolve(operation);
 }

@@ -73,7 +73,7 @@ void Store::Impl::work(FindUser& operation) const noexcept {
   }
   auto decoded = decode_user(bytes);
   if (!decoded) return fail(decoded.error().code);
-  operation.loaded = *std::move(decoded);
+  operation.loaded = std::make_unique<User>(*std::move(decoded));
 }
 
 void Store::Impl::on_worked(FindUser& operation) noexcept {
@@ -81,7 +81,7 @@ void Store::Impl::on_worked(FindUser& operation) noexcept {
   const UserId id = operation.wanted_user;
   if (operation.loaded) {
     if (guard.is_current(hash_of(id), operation.guard_epoch)) {
-      users.put(*std::move(operation.loaded));
+      users.put(std::move(*operation.loaded));
     } else {
       ++counters.guarded_fills;
       if (++operation.attempts > kReadAttemptsMax) return finish(operation, Errc::full);

@@ -3,6 +3,9 @@
 // continuation, fields that come back. The same object travels to the committer or a worker and
 // home again, so asking allocates nothing and a queue can be no longer than its askers.
 //
+// What a request under way takes up in the caches decides what it costs, so operations are small:
+// what only the way through a worker needs, the worker allocates.
+//
 // The continuation runs once, on the asking core: before the call returns when memory held the
 // answer, later when it did not. So after handing an operation to the Store nothing of it (and
 // nothing that its continuation may destroy) may be touched.
@@ -10,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -88,8 +92,8 @@ struct Authenticate : BlockingOperation {
   UserId wanted_user;  // empty: the token's record is wanted
   std::uint64_t guard_epoch = 0;
   std::uint32_t attempts = 0;
-  std::optional<TokenRecord> loaded_token;
-  std::optional<User> loaded_user;
+  std::unique_ptr<TokenRecord> loaded_token;
+  std::unique_ptr<User> loaded_user;
 };
 
 enum class UserKey : std::uint8_t { id, username, email };
@@ -108,7 +112,7 @@ struct FindUser : BlockingOperation {
   UserId wanted_user;  // empty: the name's record is wanted
   std::uint64_t guard_epoch = 0;
   std::uint32_t attempts = 0;
-  std::optional<User> loaded;
+  std::unique_ptr<User> loaded;
 };
 
 // Users in order of their folded names, from `offset`, at most `count`.

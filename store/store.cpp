@@ -124,7 +124,12 @@ const IssueToken* Store::Impl::issue_behind(const core::Message& message) noexce
 void Store::write(Write& operation) noexcept {
   impl_->adopt(operation);
   operation.deliver = &Impl::on_written;
-  impl_->parts.committer.mailbox().post(operation);
+  core::Mailbox& committer = impl_->parts.committer.mailbox();
+  if (impl_->parts.outbox) {
+    impl_->parts.outbox->put(committer, operation);
+  } else {
+    committer.post(operation);
+  }
 }
 
 void Store::hash_password(HashPassword& operation) noexcept {

@@ -19,6 +19,7 @@
 
 #include "core/clock.h"
 #include "core/mailbox.h"
+#include "core/outbox.h"
 #include "store/operation.h"
 
 namespace tokend::store {
@@ -43,6 +44,8 @@ struct StoreParts {
   const core::TurnClock& clock;
   // Only tests pass one of their own (store/miss_guard.h).
   MissGuard* guard = nullptr;
+  // Where writes wait for the end of the core's turn; nullptr: they leave at once.
+  core::Outbox* outbox = nullptr;
 };
 
 // Constructed after Committer::open and before any thread runs: it joins the committer's replicas

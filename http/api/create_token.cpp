@@ -19,6 +19,7 @@ class CreateToken final : public Call {
  private:
   void run(const Body& body, const store::User* user) noexcept override;
   void on_target_found() noexcept;
+  void issue_for(const store::UserId& target) noexcept;
   void on_issued() noexcept;
 
   // Empty when the feature is on and the secret, if there is one, is right; else the reason.
@@ -58,6 +59,12 @@ void CreateToken::run(const Body& body, const store::User* user) noexcept {
   if (!allows(store::Permission::user_generate_access_token) && !is_oneself(*target, *user)) {
     return refuse_not_authorized("no permission");
   }
+  // Whether an id is somebody's and active is decided where the token is made: the committer knows
+  // everyone whom it issues for, so looking here as well would only cost.
+  if (target->key == store::UserKey::id) {
+    return store::UserId::fits(target->value) ? issue_for(store::UserId(target->value))
+                                              : answer(kInvalidUser);
+  }
   auto& find = steps_.make<store::FindUser>();
   find.key = target->key;
   find.value = target->value;
@@ -73,8 +80,12 @@ void CreateToken::on_target_found() noexcept {
   }
   const store::UserId id = found.user->id;
   if (!found.user->active) return refuse_not_authorized("the target is inactive", id.view());
+  issue_for(id);
+}
+
+void CreateToken::issue_for(const store::UserId& target) noexcept {
   auto& issue = steps_.make<store::IssueToken>();
-  issue.user = id;
+  issue.user = target;
   issue.issuer = caller().id;
   issue.token_kind = store::TokenKind::issued;
   issue.address = address();
@@ -85,7 +96,6 @@ void CreateToken::on_target_found() noexcept {
 void CreateToken::on_issued() noexcept {
   const auto& issued = steps_.get<store::IssueToken>();
   if (!issued.result) {
-    // Deactivated or deleted while the token was on its way.
     switch (issued.result.error()) {
       case core::Errc::not_found: return answer(kInvalidUser);
       case core::Errc::refused:
