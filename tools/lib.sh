@@ -41,6 +41,7 @@ jobs_max() {
 build() {
   local preset=$1
   shift
-  (cd "$ROOT" && cmake --preset "$preset" "$@" >&2)
-  cmake --build "$ROOT/build/$preset" -j "$(jobs_max)" >&2
+  # Joined, because where a caller looks at the status, errexit is off.
+  (cd "$ROOT" && cmake --preset "$preset" "$@" >&2) &&
+    cmake --build "$ROOT/build/$preset" -j "$(jobs_max)" >&2
 }
