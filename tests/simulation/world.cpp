@@ -30,7 +30,10 @@ bool World::Workers::run_one(Dice& dice) {
   return true;
 }
 
-World::World(const WorldOptions& options) : options_(options), dice_(options.seed) {
+World::World(const WorldOptions& options)
+    : options_(options),
+      dice_(options.seed),
+      random_(options.seed + 1) {
   // A memory that often does not know sends reads to the workers, where the races are.
   database_.memory_knows = [this](store::Family, std::string_view) { return !dice_.one_in(2); };
   database_.during_disk_read = [this] {

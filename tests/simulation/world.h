@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <span>
 #include <vector>
 
 #include "core/clock.h"
@@ -22,6 +23,7 @@
 #include "store/executor.h"
 #include "store/miss_guard.h"
 #include "store/store.h"
+#include "store/token.h"
 #include "tests/support/memory_database.h"
 
 namespace tokend::simulation {
@@ -34,6 +36,19 @@ class Dice {
   bool one_in(std::size_t n) { return below(n) == 0; }
 
  private:
+  std::mt19937_64 engine_;
+};
+
+// Ids and tokens by the seed too: they decide which keys share an epoch of the guard.
+class SeededBytes final : public store::RandomBytes {
+ public:
+  explicit SeededBytes(std::uint64_t seed) : engine_(seed) {}
+
+ private:
+  void refill(std::span<std::uint8_t> block) noexcept override {
+    for (std::uint8_t& byte : block) byte = static_cast<std::uint8_t>(engine_() >> 56);
+  }
+
   std::mt19937_64 engine_;
 };
 
@@ -122,7 +137,7 @@ class World {
   ManualClock clock_{*this};
   NoWaker waker_;
   tests::MemoryDatabase database_;
-  store::RandomBytes random_;
+  SeededBytes random_;
   Workers workers_;
   std::unique_ptr<store::Committer> committer_;
   std::vector<std::unique_ptr<Core>> machine_;
