@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "tests/http/allocation_count.h"
 #include "tests/http/harness.h"
+#include "tests/support/allocation_count.h"
 
 namespace tokend::http::testing {
 namespace {
@@ -690,9 +690,9 @@ TEST(Session, NothingIsAllocatedForARequest) {
     }
   };
   round();
-  const std::size_t before = allocation_count();
+  const std::size_t before = tests::allocation_count();
   for (int count = 0; count < 100; ++count) round();
-  EXPECT_EQ(allocation_count(), before);
+  EXPECT_EQ(tests::allocation_count(), before);
   factory.close(*session);
   EXPECT_GT(before, 0U);  // the counter counts
 }

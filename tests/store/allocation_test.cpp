@@ -1,41 +1,26 @@
-// The hot path does not allocate: every operator new of this program counts.
-
-#include <cstdlib>
-#include <new>
+// The hot path does not allocate.
 
 #include "tests/store/store_fixture.h"
-
-namespace {
-
-thread_local std::size_t allocations = 0;
-
-void* allocate(std::size_t bytes) {
-  ++allocations;
-  void* memory = std::malloc(bytes);
-  if (!memory) std::abort();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t bytes) { return allocate(bytes); }
-void* operator new[](std::size_t bytes) { return allocate(bytes); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+#include "tests/support/allocation_count.h"
 
 namespace tokend::store {
 namespace {
 
-class AllocationTest : public StoreFixture {};
+using tests::allocation_count;
+
+class AllocationTest : public StoreFixture {
+ protected:
+  void SetUp() override {
+    if (!tests::kAllocationsAreCounted) GTEST_SKIP() << "the sanitizer's allocator is in use";
+  }
+};
 
 TEST_F(AllocationTest, IsCountedAtAll) {
-  const std::size_t before = allocations;
+  const std::size_t before = allocation_count();
   // Through a volatile pointer, so that the pair is not elided.
   int* volatile pointer = new int(1);
   delete pointer;
-  EXPECT_GT(allocations, before);
+  EXPECT_GT(allocation_count(), before);
 }
 
 TEST_F(AllocationTest, AuthenticatingFromTheCacheAllocatesNothing) {
@@ -44,9 +29,9 @@ TEST_F(AllocationTest, AuthenticatingFromTheCacheAllocatesNothing) {
   Asked<Authenticate> operation;
   operation.token = token.text;
   operation.user_id = root.view();
-  const std::size_t before = allocations;
+  const std::size_t before = allocation_count();
   store().authenticate(operation);
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocation_count(), before);
   EXPECT_TRUE(operation.succeeded());
 }
 
@@ -54,9 +39,9 @@ TEST_F(AllocationTest, RefusingAForgeryAllocatesNothing) {
   Asked<Authenticate> operation;
   operation.token = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
   operation.user_id = root.view();
-  const std::size_t before = allocations;
+  const std::size_t before = allocation_count();
   store().authenticate(operation);
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocation_count(), before);
   EXPECT_TRUE(operation.failed_with(core::Errc::not_found));
 }
 
@@ -65,9 +50,9 @@ TEST_F(AllocationTest, FindingACachedUserByAPlainNameAllocatesNothing) {
   first.key = second.key = UserKey::username;
   first.value = second.value = "root";
   store().find_user(first);
-  const std::size_t before = allocations;
+  const std::size_t before = allocation_count();
   store().find_user(second);
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocation_count(), before);
   EXPECT_TRUE(second.succeeded());
 }
 
@@ -75,13 +60,13 @@ TEST_F(AllocationTest, AskingForATokenAllocatesNothingOnTheCore) {
   static_cast<void>(issue(root));
   Asked<IssueToken> operation;
   operation.user = root;
-  std::size_t before = allocations;
+  std::size_t before = allocation_count();
   store().write(operation);
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocation_count(), before);
   committer->step();
-  before = allocations;
+  before = allocation_count();
   turn(0);
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocation_count(), before);
   EXPECT_TRUE(operation.succeeded());
 }
 

@@ -1,40 +1,20 @@
-// The hot paths do not allocate: every operator new of this program counts. A sanitizer brings an
-// allocator of its own, so these claims are made without one.
+// The hot paths do not allocate. A sanitizer brings an allocator of its own, so these claims are
+// made without one.
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
 #include <string>
 
 #include "tests/http/api/harness.h"
+#include "tests/support/allocation_count.h"
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-
-namespace {
-
-thread_local std::size_t allocations = 0;
-
-void* allocate(std::size_t bytes) {
-  ++allocations;
-  void* memory = std::malloc(bytes);
-  if (!memory) std::abort();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t bytes) { return allocate(bytes); }
-void* operator new[](std::size_t bytes) { return allocate(bytes); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace tokend::api {
 namespace {
 
 using testing::World;
+using tests::allocation_count;
 
 // The bytes of a request with room for the padding behind them.
 class Prepared {
@@ -50,11 +30,11 @@ class Prepared {
 };
 
 TEST(Allocation, IsCountedAtAll) {
-  const std::size_t before = allocations;
+  const std::size_t before = allocation_count();
   // Through a volatile pointer, so that the pair is not elided.
   int* volatile pointer = new int(1);
   delete pointer;
-  EXPECT_GT(allocations, before);
+  EXPECT_GT(allocation_count(), before);
 }
 
 TEST(Allocation, MeFromMemoryAllocatesNothing) {
@@ -63,9 +43,9 @@ TEST(Allocation, MeFromMemoryAllocatesNothing) {
       "GET /api/v1/me HTTP/1.1\r\nHost: x\r\n" + world.admin().headers() + "\r\n";
   for (int round = 0; round < 3; ++round) {
     Prepared request(text);
-    const std::size_t before = allocations;
+    const std::size_t before = allocation_count();
     world.feed(request.bytes());
-    const std::size_t made = allocations - before;
+    const std::size_t made = allocation_count() - before;
     EXPECT_EQ(world.take_reply().status, 200);
     EXPECT_TRUE(round == 0 || made == 0) << made;
   }
@@ -82,13 +62,13 @@ TEST(Allocation, CreateTokenAllocatesNothingOnItsCore) {
                            "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   for (int round = 0; round < 3; ++round) {
     Prepared request(text);
-    std::size_t before = allocations;
+    std::size_t before = allocation_count();
     world.feed(request.bytes());
-    std::size_t made = allocations - before;
+    std::size_t made = allocation_count() - before;
     ASSERT_TRUE(world.committer->step());  // another thread's, and not counted
-    before = allocations;
+    before = allocation_count();
     EXPECT_TRUE(world.deliver_home());
-    made += allocations - before;
+    made += allocation_count() - before;
     EXPECT_EQ(world.take_reply().status, 200);
     EXPECT_TRUE(round == 0 || made == 0) << made;
   }
