@@ -77,6 +77,32 @@ void replace_numbers(std::string_view json, std::string& out) {
   }
 }
 
+// True when nothing of a valid document lies deeper than kJsonDepthMax. simdjson's own limit is one
+// more, because it counts a container only once something stands in it: it alone could let 64
+// levels through or stop at 65, but not both whatever the innermost one holds.
+bool is_shallow(std::string_view json) noexcept {
+  // Each level has two brackets: bodies of the common size need no look.
+  if (json.size() <= 2 * kJsonDepthMax) return true;
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t at = 0; at < json.size(); ++at) {
+    switch (json[at]) {
+      case '"': in_string = !in_string; break;
+      case '\\': ++at; break;  // in a string, since the document is valid
+      case '[':
+      case '{':
+        if (!in_string && ++depth > kJsonDepthMax) return false;
+        break;
+      case ']':
+      case '}':
+        if (!in_string) --depth;
+        break;
+      default: break;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 // ---- Values ------------------------------------------------------------------------------------
@@ -150,7 +176,7 @@ struct BodyReader::Parser {
 BodyReader::BodyReader(std::size_t body_bytes_max)
     : parser_(std::make_unique<Parser>()),
       form_(body_bytes_max) {
-  CHECK(parser_->json.allocate(body_bytes_max, kJsonDepthMax) == simdjson::SUCCESS);
+  CHECK(parser_->json.allocate(body_bytes_max, kJsonDepthMax + 1) == simdjson::SUCCESS);
   parser_->rewritten.reserve(body_bytes_max + core::kReceivePaddingBytes);
 }
 
@@ -189,7 +215,9 @@ BodyFault BodyReader::read_json(std::string_view bytes, Body& body) noexcept {
     error = parser_->json.parse(rewritten.data(), length, false).get(root);
   }
   if (error == simdjson::EMPTY) return BodyFault::none;
-  if (error != simdjson::SUCCESS || !root.is_object()) return BodyFault::invalid_json;
+  if (error != simdjson::SUCCESS || !root.is_object() || !is_shallow(bytes)) {
+    return BodyFault::invalid_json;
+  }
   body.json_ = std::bit_cast<JsonValue>(root);
   return BodyFault::none;
 }

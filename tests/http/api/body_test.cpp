@@ -101,18 +101,32 @@ TEST_F(BodyTest, NothingAndBlanksAreAnEmptyObject) {
 }
 
 TEST_F(BodyTest, SixtyFourLevelsAreAcceptedAndSixtyFiveAreNot) {
-  const auto nested = [](std::size_t depth) {
-    return "{\"a\":" + std::string(depth - 1, '[') + std::string(depth - 1, ']') + "}";
+  // Whatever stands in the innermost level, nothing included.
+  const auto arrays = [](std::size_t depth, std::string_view innermost) {
+    std::string json = "{\"a\":" + std::string(depth - 1, '[');
+    json += innermost;
+    return json + std::string(depth - 1, ']') + "}";
   };
-  EXPECT_EQ(read(nested(64)), BodyFault::none);
-  EXPECT_EQ(read(nested(65)), BodyFault::invalid_json);
-  const auto objects = [](std::size_t depth) {
-    std::string json = "{}";
-    for (std::size_t level = 1; level < depth; ++level) json = "{\"a\":" + json + "}";
-    return json;
+  const auto objects = [](std::size_t depth, std::string_view innermost) {
+    std::string json;
+    for (std::size_t level = 1; level < depth; ++level) json += "{\"a\":";
+    (json += '{') += innermost;
+    return json + std::string(depth, '}');
   };
-  EXPECT_EQ(read(objects(64)), BodyFault::none);
-  EXPECT_EQ(read(objects(65)), BodyFault::invalid_json);
+  for (const char* innermost : {"", " ", "1", "\"x\"", "\"[{\\\"[{\"", "null,null", "1e999"}) {
+    EXPECT_EQ(read(arrays(64, innermost)), BodyFault::none) << innermost;
+    EXPECT_EQ(read(arrays(65, innermost)), BodyFault::invalid_json) << innermost;
+  }
+  for (const char* innermost : {"", " ", "\"a\":1", "\"{[\":\"\\\\\"", "\"a\":1,\"b\":1e999"}) {
+    EXPECT_EQ(read(objects(64, innermost)), BodyFault::none) << innermost;
+    EXPECT_EQ(read(objects(65, innermost)), BodyFault::invalid_json) << innermost;
+  }
+}
+
+TEST_F(BodyTest, BracketsBesideEachOtherAreNotNested) {
+  std::string list = "{\"a\":[{}";
+  for (int index = 0; index < 200; ++index) list += ",[],{\"[\":\"{{\\\"\"}";
+  EXPECT_EQ(read(list + "]}"), BodyFault::none);
 }
 
 TEST_F(BodyTest, OfRepeatedKeysTheLastWins) {
