@@ -141,6 +141,7 @@ void Connection::on_sent(std::int32_t result) noexcept {
   --operations_;
   if (result >= 0) {
     parts_.metrics.add(CoreCounter::sent_bytes, static_cast<std::uint64_t>(result));
+    linger_end_ns_ = parts_.clock.monotonic_ns + parts_.linger_timeout_ns;
     output_.consume(static_cast<std::size_t>(result));
     if (live() && output_.empty()) session_->on_output_sent();
   } else if (result != -ECANCELED && result != -EINTR && result != -EAGAIN) {
@@ -223,12 +224,19 @@ void Connection::reset_on_close() noexcept {
 }
 
 void Connection::half_close() noexcept {
+  // The linger is for what was just sent: a reset, provoked by input that crosses our close, must
+  // not take it from the peer. Where the last answer is older than that, or there was none, nothing
+  // is gained by waiting until the peer notices, which an idle client may never do.
+  if (linger_end_ns_ <= parts_.clock.monotonic_ns) {
+    stage_ = Stage::ending;
+    return;
+  }
   stage_ = Stage::lingering;
   if (shutdown(descriptor_.get(), SHUT_WR) != 0) {
     end(CoreCounter::connections_lost);
     return;
   }
-  deadline_ns_ = parts_.clock.monotonic_ns + parts_.linger_timeout_ns;
+  deadline_ns_ = linger_end_ns_;
   if (deadline_ns_ < armed_ns_) rearm(deadline_ns_);
 }
 

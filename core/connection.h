@@ -181,6 +181,7 @@ class Connection final : public Transport {
   SendBuffer held_;                              // input that came while the session did not read
   std::int64_t deadline_ns_ = kNoDeadline;       // the session's; the linger's once half-closed
   std::int64_t send_deadline_ns_ = kNoDeadline;  // meaningful while sending_
+  std::int64_t linger_end_ns_ = 0;               // what was sent last is the peer's by then
   // The wheel's entry is armed at this moment or not at all (kNoDeadline). A deadline that moves
   // away leaves it where it is, and it is armed anew when it fires.
   std::int64_t armed_ns_ = kNoDeadline;

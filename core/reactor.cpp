@@ -354,7 +354,7 @@ void Reactor::Impl::abort_connections() noexcept {
 }
 
 bool Reactor::Impl::finished() const noexcept {
-  return draining && slots.used() == 0 && listeners_open == 0;
+  return draining && slots.used() == 0 && listeners_open == 0 && factory->idle();
 }
 
 // ---- The face ---------------------------------------------------------------------------------

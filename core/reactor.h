@@ -29,7 +29,7 @@ struct ReactorOptions {
   std::size_t receive_buffers = 1024;  // power of two
   std::size_t receive_buffer_bytes = 8192;
   std::size_t send_blocks_max = 65'536;
-  std::int64_t linger_timeout_ms = 2'000;  // lingering close
+  std::int64_t linger_timeout_ms = 2'000;  // after the last byte was sent: lingering close
   std::int64_t send_timeout_ms = 30'000;   // a peer that takes nothing
 };
 
@@ -69,8 +69,8 @@ class Reactor {
   void run(SessionFactory& factory) noexcept;
 
   // Any thread; only the first call counts. Stops accepting, serves what is in the accept queue,
-  // drains the sessions and lets run() return when no connection is left; those left after
-  // `drain_timeout_ms` are aborted. Messages are delivered until the end.
+  // drains the sessions and lets run() return when no connection is left and the factory is idle;
+  // connections left after `drain_timeout_ms` are aborted. Messages are delivered until the end.
   void request_stop(std::int64_t drain_timeout_ms) noexcept;
 
   // After run() has returned: delivers what was posted since, on the calling thread.

@@ -48,7 +48,8 @@ class Server {
   // After start(): what did not go as asked but does not hinder (a CPU that may not be used).
   [[nodiscard]] const std::vector<std::string>& warnings() const noexcept;
   // Any thread: stop accepting, drain the sessions, end the loops (idle connections are closed at
-  // once, what is left after drain_timeout_ms is aborted). Operations that sessions wait for must
+  // once, or when the linger after their last answer is over; what is left after drain_timeout_ms
+  // is aborted; work whose connection is gone is waited for). Operations that were asked for must
   // still be answered meanwhile.
   void request_stop() noexcept;
   // Waits until all loops have ended. What is posted to a mailbox afterwards is delivered by

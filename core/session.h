@@ -41,9 +41,9 @@ class Transport {
   // Costs a store; on_deadline comes within a timer tick after it.
   virtual void set_deadline(std::int64_t monotonic_ns) noexcept = 0;
   // Ends the connection once the output is sent (what is appended until the end of the turn goes
-  // out too): half-close, discard what still arrives for a bounded time (so that the answer reaches
-  // a peer that is still sending), close. After this, as after abort(), the session gets no call
-  // but SessionFactory::close.
+  // out too): half-close, discard what still arrives for a bounded time after the last byte that
+  // was sent (so that the answer reaches a peer that is still sending), close. After this, as after
+  // abort(), the session gets no call but SessionFactory::close.
   virtual void finish() noexcept = 0;
   // Ends the connection at once; unsent output is lost. on_closed follows from the loop.
   virtual void abort() noexcept = 0;
@@ -79,6 +79,9 @@ class SessionFactory {
   // The transport is gone; the session must not touch it again. Comes once for every session that
   // was opened, from the loop, never inside a call to a session.
   virtual void close(Session& session) noexcept = 0;
+  // Nothing that was begun is still to come home by the core's mailbox, not even for a session that
+  // is closed. A loop that drains goes on until this holds.
+  [[nodiscard]] virtual bool idle() const noexcept { return true; }
 };
 
 }  // namespace tokend::core

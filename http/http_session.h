@@ -120,6 +120,8 @@ class HttpSessionFactory final : public core::SessionFactory {
 
   [[nodiscard]] core::Session* open(core::Transport& transport) noexcept override;
   void close(core::Session& session) noexcept override;
+  // An exchange outlives its connection, and what makes its answer must find it there.
+  [[nodiscard]] bool idle() const noexcept override { return core_.exchanges.in_use() == 0; }
 
   [[nodiscard]] std::size_t sessions() const noexcept { return sessions_.in_use(); }
   [[nodiscard]] std::size_t exchanges() const noexcept { return core_.exchanges.in_use(); }

@@ -280,6 +280,26 @@ TEST_F(Stop, IdleConnectionsAreClosedAtOnce) {
   EXPECT_TRUE(fresh.read_end());
 }
 
+TEST_F(Stop, ConnectionsThatAreOwedNothingAreNotLingeredFor) {
+  ServerProcess server({.flags = {"--linger-timeout", "60s", "--drain-timeout", "60s"}});
+  ASSERT_TRUE(server.start()) << server.report();
+  HttpClient fresh(Endpoint{.port = server.port()});
+  wait_a_little();
+  EXPECT_EQ(server.stop(Milliseconds(10'000)), 0) << server.report();
+  EXPECT_TRUE(fresh.read_end());
+}
+
+TEST_F(Stop, RequestWhoseClientLeftDoesNotSpoilTheExit) {
+  ServerProcess server(slow());
+  ASSERT_TRUE(server.start()) << server.report();
+  HttpClient client(Endpoint{.port = server.port()});
+  ASSERT_TRUE(client.send(login_bytes()));
+  wait_a_little();
+  ASSERT_TRUE(client.is_silent_for(Milliseconds(0))) << "the login was too fast to be in flight";
+  client.close_with_reset();
+  EXPECT_EQ(server.stop(Milliseconds(10'000)), 0) << server.report();
+}
+
 TEST_F(Stop, SecondSignalEndsAtOnce) {
   ServerProcess server({.flags = {"--bcrypt-cost", "14"}});
   ASSERT_TRUE(server.start()) << server.report();

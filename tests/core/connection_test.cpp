@@ -376,12 +376,39 @@ TEST(ConnectionTest, FinishSendsAllOutputFirst) {
 }
 
 TEST(ConnectionTest, ThePeerThatNeverClosesIsNotWaitedForForEver) {
-  TestServer server({.on_bytes = [](TestSession& session, std::span<char>) { session.finish(); }});
+  TestServer server({.on_bytes = [](TestSession& session, std::span<char>) {
+    session.transport.output().append("bye");
+    session.finish();
+  }});
   Peer peer(server.address());
   ASSERT_TRUE(peer.send("?"));
-  EXPECT_TRUE(peer.ended());
+  EXPECT_EQ(peer.receive_all(), "bye");
   EXPECT_TRUE(eventually([&] { return server.factory().closed == 1; }));
   EXPECT_EQ(server.count(CoreCounter::linger_timeouts), 1U);
+}
+
+TEST(ConnectionTest, ThePeerThatIsOwedNothingIsNotWaitedFor) {
+  ServerOptions options = small_options();
+  options.reactor.linger_timeout_ms = 60'000;
+  TestServer server({.on_bytes = [](TestSession& session, std::span<char>) { session.finish(); }},
+                    options);
+  Peer peer(server.address());
+  ASSERT_TRUE(peer.send("?"));
+  EXPECT_TRUE(eventually([&] { return server.factory().closed == 1; }));
+  EXPECT_TRUE(peer.ended());
+  EXPECT_FALSE(peer.was_reset());
+}
+
+TEST(ConnectionTest, TheLingerCountsFromTheLastAnswer) {
+  TestServer server(
+      {.on_deadline = [](TestSession& session) { session.finish(); },
+       .on_output_sent = [](TestSession& session) { session.transport.set_deadline(in_ms(250)); }});
+  Peer peer(server.address());
+  ASSERT_TRUE(peer.send("x"));
+  EXPECT_EQ(peer.receive_all(), "x");
+  EXPECT_FALSE(peer.was_reset());
+  EXPECT_TRUE(eventually([&] { return server.factory().closed == 1; }));
+  EXPECT_EQ(server.count(CoreCounter::linger_timeouts), 0U);
 }
 
 TEST(ConnectionTest, AbortWithinOnBytesEndsTheConnectionAndLosesItsOutput) {

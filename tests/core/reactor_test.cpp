@@ -231,6 +231,15 @@ TEST(DrainTest, AnAnswerThatIsStillBeingMadeIsDelivered) {
   EXPECT_FALSE(peer.was_reset());
 }
 
+TEST(DrainTest, WorkThatItsConnectionLeftBehindComesHomeFirst) {
+  TestServer server;
+  server.factory().working = true;
+  std::future<void> stopped = std::async(std::launch::async, [&] { server.stop(); });
+  ASSERT_EQ(stopped.wait_for(std::chrono::milliseconds(100)), std::future_status::timeout);
+  server.on_core([&] { server.factory().working = false; });
+  stopped.get();
+}
+
 TEST(DrainTest, WhatWasInTheAcceptQueueIsServed) {
   TestServer server;
   HeldCore held(server);

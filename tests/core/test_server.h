@@ -78,7 +78,9 @@ class TestFactory final : public SessionFactory {
   explicit TestFactory(Behaviour behaviour) : behaviour_(std::move(behaviour)) {}
   Session* open(Transport& transport) noexcept override;
   void close(Session& session) noexcept override;
+  bool idle() const noexcept override { return !working; }
 
+  std::atomic<bool> working{false};  // something that a session began is still to come home
   std::atomic<std::size_t> sessions_max{SIZE_MAX};
   std::atomic<std::size_t> opened{0};
   std::atomic<std::size_t> closed{0};

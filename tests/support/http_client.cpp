@@ -206,6 +206,13 @@ bool HttpClient::read_end() {
   return problem == "the connection ended" || problem == std::strerror(ECONNRESET);
 }
 
+void HttpClient::close_with_reset() {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+  close(socket_);
+  socket_ = -1;
+}
+
 bool HttpClient::is_silent_for(Milliseconds duration) {
   if (!unread_.empty()) return false;
   pollfd waiting{.fd = socket_, .events = POLLIN, .revents = 0};

@@ -61,6 +61,8 @@ class HttpClient {
   // One segment a byte.
   bool send_byte_by_byte(std::string_view bytes);
   void finish_sending();
+  // Leaves at once, as a client that is killed: what it asked for has nobody to go to.
+  void close_with_reset();
   // The next response; `to_head` says that it answers a HEAD and has no body.
   [[nodiscard]] Response read_response(bool to_head = false);
   // Sends and reads.
