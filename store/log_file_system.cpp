@@ -84,8 +84,7 @@ class FilledLog final : public rocksdb::FSWritableFileOwnerWrapper {
 class LogFileSystem final : public rocksdb::FileSystemWrapper {
  public:
   LogFileSystem() : FileSystemWrapper(FileSystem::Default()) {}
-  static const char* kClassName() { return "TokendLogFileSystem"; }
-  const char* Name() const override { return kClassName(); }
+  const char* Name() const override { return "TokendLogFileSystem"; }
 
   IOStatus NewWritableFile(const std::string& name, const FileOptions& options,
                            std::unique_ptr<FSWritableFile>* file, IODebugContext* debug) override {
