@@ -30,14 +30,15 @@ struct RocksOptions {
   // destroys nothing.
   std::int64_t expired_kept_ms = 24LL * 3600 * 1000;
   std::int64_t rewrite_after_s = 30LL * 24 * 3600;  // so that old files lose their expired tokens
+  std::size_t spare_bytes_at_start = 4U << 20;      // free on the disk, beside the logs once more
   rocksdb::Env* env = nullptr;                      // tests inject failures here; else the system's
 };
 
 class RocksDatabase final : public Database {
  public:
-  // Errc::io: the directory can't be made or written; Errc::unavailable: another process uses it;
-  // Errc::refused: a newer version wrote it; Errc::corrupt: RocksDB finds it damaged. Each with a
-  // message for the operator.
+  // Errc::io: the directory can't be made or written, or its disk is full; Errc::unavailable:
+  // another process uses it; Errc::refused: a newer version wrote it; Errc::corrupt: RocksDB finds
+  // it damaged. Each with a message for the operator.
   [[nodiscard]] static core::Result<std::unique_ptr<RocksDatabase>> open(
       const RocksOptions& options, const core::Clock& clock);
   ~RocksDatabase() override;

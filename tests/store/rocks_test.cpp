@@ -164,6 +164,17 @@ TEST_F(RocksTest, ADirectoryThatCannotBeIsAnErrorWithItsName) {
   EXPECT_NE(opened.error().message.find(options.directory), std::string::npos);
 }
 
+TEST_F(RocksTest, ADiskWithoutRoomForTheStartIsAnErrorThatSaysHowMuchIsMissing) {
+  options.spare_bytes_at_start = std::size_t{1} << 60;
+  const auto refused = RocksDatabase::open(options, clock);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::io);
+  EXPECT_NE(refused.error().message.find(options.directory + " is full"), std::string::npos);
+  EXPECT_NE(refused.error().message.find("KiB are needed"), std::string::npos);
+  options.spare_bytes_at_start = RocksOptions().spare_bytes_at_start;
+  open();
+}
+
 TEST_F(RocksTest, TheDirectoryIsTheServersAlone) {
   open();
   struct stat status{};
