@@ -101,6 +101,8 @@ TEST(Options, HelpNamesTheExitCodes) {
   ASSERT_FALSE(options);
   EXPECT_EQ(options.error().exit_code, kExitValid);
   EXPECT_NE(options.error().message.find("client-bound"), std::string::npos);
+  // To the end: a C string, so nothing in it may end it early.
+  EXPECT_EQ(options.error().message.find('\0'), std::string::npos);
 }
 
 TEST(Duration, KnowsItsUnits) {

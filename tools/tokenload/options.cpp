@@ -36,7 +36,7 @@ void add_flags(CLI::App& app, Options& options, RawOptions& raw) {
   app.add_option("--call", options.call,
                  "create-token, me, or constant (any server: a request of create-token's size, "
                  "any 200 of fixed size)")
-      ->transform(CLI::CheckedTransformer(calls));
+      ->transform(CLI::CheckedTransformer(calls).description("create-token|me|constant"));
   app.add_option("--connections", options.connections, "Connections of all threads together")
       ->check(CLI::Range(std::size_t{1}, kConnectionsMax))
       ->capture_default_str();
@@ -74,9 +74,9 @@ void add_flags(CLI::App& app, Options& options, RawOptions& raw) {
   app.add_option("--save-targets", options.save_targets,
                  "Write the users of --target-users to a file for --targets-file");
   app.add_option("--by", options.name_by, "Name the target by userId (default) or username")
-      ->transform(CLI::CheckedTransformer(names));
+      ->transform(CLI::CheckedTransformer(names).description("userId|username"));
   app.add_option("--order", options.order, "Targets in turn: round-robin (default) or random")
-      ->transform(CLI::CheckedTransformer(orders));
+      ->transform(CLI::CheckedTransformer(orders).description("round-robin|random"));
   app.add_option("--seed", options.seed, "Of --order random")->capture_default_str();
 
   app.add_flag("--check-unique", options.check_unique,
