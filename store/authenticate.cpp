@@ -56,7 +56,9 @@ void Store::Impl::resolve(Authenticate& operation) noexcept {
 
 void Store::Impl::judge(Authenticate& operation, const TokenCache::Entry& token,
                         const User& user) noexcept {
-  if (!user.active || !user.accepts(token.locator)) return finish(operation, Errc::not_found);
+  if (!user.active || !user.accepts(token.locator, token.kind)) {
+    return finish(operation, Errc::not_found);
+  }
   operation.caller = {user.id, user.roles, token.locator, token.expires_ms, token.kind};
   operation.user = &user;
   finish(operation);

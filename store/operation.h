@@ -186,7 +186,10 @@ struct UpdateUser : Write {
   RoleSet remove_roles;
   // Revokes every token of the user (dated and personal), or all but `revoke_except`.
   bool revoke_tokens = false;
+  // Of these the dated ones only.
+  bool revoke_dated_only = false;
   Locator revoke_except;
+  TokenKind revoke_except_kind = TokenKind::login;
 
   User user;  // out: as it is now
 };

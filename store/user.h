@@ -35,6 +35,9 @@ struct User {
   // everything of a user.
   Locator valid_from;
   Locator valid_exception;
+  // The same for dated tokens only: personal ones are not asked. Above `valid_from`, or empty.
+  Locator dated_from;
+  Locator dated_exception;
   std::string username;  // as given; compared folded
   std::string name;      // free text
   std::vector<Email> emails;
@@ -42,8 +45,15 @@ struct User {
   std::int64_t created_ms = 0;
   std::int64_t updated_ms = 0;
 
-  [[nodiscard]] bool accepts(const Locator& token) const noexcept {
-    return token >= valid_from || (!valid_exception.empty() && token == valid_exception);
+  [[nodiscard]] bool accepts(const Locator& token, TokenKind kind) const noexcept {
+    return is_above(valid_from, valid_exception, token) &&
+           (kind == TokenKind::personal || is_above(dated_from, dated_exception, token));
+  }
+
+ private:
+  [[nodiscard]] static bool is_above(const Locator& from, const Locator& exception,
+                                     const Locator& token) noexcept {
+    return token >= from || (!exception.empty() && token == exception);
   }
 };
 

@@ -171,7 +171,7 @@ WriteRules::Outcome WriteRules::create(CreateUser& operation) {
   CHECK(!*id_taken);
   if (user.roles.empty()) user.roles.add(Role::user);
   user.created_ms = user.updated_ms = now_ms_;
-  user.valid_from = user.valid_exception = {};
+  user.valid_from = user.valid_exception = user.dated_from = user.dated_exception = {};
   put_new_user(overlay_, user);
   ++users_;
   active_admins_ += is_active_admin(user);
@@ -196,15 +196,7 @@ WriteRules::Outcome WriteRules::update(UpdateUser& operation, Broadcast& broadca
   // Both ways across the border: what was issued beside the deactivation must not come alive with
   // the reactivation.
   const bool crossed = !user.active || user.active != before.active;
-  if (operation.revoke_tokens || crossed) {
-    // The excepted token was valid when its holder asked, but another operation may have revoked it
-    // since; an exception must not bring it back.
-    const bool keeps =
-        !crossed && !operation.revoke_except.empty() && before.accepts(operation.revoke_except);
-    user.valid_from = locators_.bound();
-    user.valid_exception = keeps ? operation.revoke_except : Locator{};
-    index_.remove_all_but(user.id, user.valid_exception);
-  }
+  if (operation.revoke_tokens || crossed) revoke_all(operation, crossed, before, user);
   index_.set_state(user.id, user.active ? UserState::open : UserState::closed);
   user.updated_ms = now_ms_;
   active_admins_ += is_active_admin(user);
@@ -214,6 +206,26 @@ WriteRules::Outcome WriteRules::update(UpdateUser& operation, Broadcast& broadca
   broadcast.changed_users.push_back(user.id);
   operation.user = std::move(user);
   return {};
+}
+
+void WriteRules::revoke_all(const UpdateUser& operation, bool crossed, const User& before,
+                            User& user) {
+  // The excepted token was valid when its holder asked, but another operation may have revoked it
+  // since; an exception must not bring it back.
+  const bool keeps = !crossed && !operation.revoke_except.empty() &&
+                     before.accepts(operation.revoke_except, operation.revoke_except_kind);
+  const Locator kept = keeps ? operation.revoke_except : Locator{};
+  if (operation.revoke_dated_only && !crossed) {
+    user.dated_from = locators_.bound();
+    user.dated_exception = kept;
+  } else {
+    // All that lies below the floor for dated tokens lies below this one, and the one token that is
+    // kept has passed both.
+    user.valid_from = locators_.bound();
+    user.valid_exception = kept;
+    user.dated_from = user.dated_exception = {};
+  }
+  index_.remove_all_but(user.id, kept);
 }
 
 WriteRules::Outcome WriteRules::erase(DeleteUser& operation, Broadcast& broadcast) {

@@ -61,6 +61,7 @@ class WriteRules {
   Outcome revoke(RevokeToken& operation, Broadcast& broadcast);
   Outcome create(CreateUser& operation);
   Outcome update(UpdateUser& operation, Broadcast& broadcast);
+  void revoke_all(const UpdateUser& operation, bool crossed, const User& before, User& user);
   Outcome erase(DeleteUser& operation, Broadcast& broadcast);
   Outcome update(UpdatePermissions& operation, Broadcast& broadcast);
 

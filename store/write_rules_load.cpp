@@ -54,12 +54,14 @@ Result<void> WriteRules::load_users(std::vector<User>& revoking) {
         }
         ++users_;
         active_admins_ += is_active_admin(*user);
-        if (!user->valid_from.empty()) {
+        if (!user->valid_from.empty() || !user->dated_from.empty()) {
           // Only the id and what accepts() needs are kept.
           User kept;
           kept.id = user->id;
           kept.valid_from = user->valid_from;
           kept.valid_exception = user->valid_exception;
+          kept.dated_from = user->dated_from;
+          kept.dated_exception = user->dated_exception;
           revoking.push_back(std::move(kept));
         }
         return true;
@@ -99,7 +101,7 @@ Result<void> WriteRules::load_token(std::string_view key, std::string_view value
   const auto user = std::ranges::lower_bound(
       revoking, record->user.view(), {}, [](const User& candidate) { return candidate.id.view(); });
   const bool revokes = user != revoking.end() && user->id == record->user;
-  if (revokes && !user->accepts(*locator)) return {};
+  if (revokes && !user->accepts(*locator, record->kind)) return {};
   dropped_.clear();
   // Whether its user may be issued for is asked when somebody wants to: a deleted user's tokens may
   // still be here.

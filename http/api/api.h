@@ -29,6 +29,8 @@ inline constexpr std::array kRoutes = {
     Route{"/api/v1/users.logout",               Methods::post, Access::login, users_logout},
     Route{"/api/v1/users.removeOtherTokens",    Methods::post, Access::login,
           users_remove_other_tokens},
+    Route{"/api/v1/users.logoutOtherClients",   Methods::post, Access::login,
+          users_logout_other_clients},
     Route{"/api/v1/users.create",               Methods::post, Access::login, users_create,
           store::Permission::create_user, kAddingUserNotAllowed},
     Route{"/api/v1/users.delete",               Methods::post, Access::login, users_delete,

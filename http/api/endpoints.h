@@ -18,6 +18,7 @@ TOKEND_ENDPOINT(users_delete);
 TOKEND_ENDPOINT(users_info);
 TOKEND_ENDPOINT(users_list);
 TOKEND_ENDPOINT(users_logout);
+TOKEND_ENDPOINT(users_logout_other_clients);
 TOKEND_ENDPOINT(users_remove_other_tokens);
 TOKEND_ENDPOINT(users_set_active_status);
 TOKEND_ENDPOINT(permissions_list_all);

@@ -16,6 +16,7 @@ class RemoveOtherTokens final : public Call {
     update_.id = caller().id;
     update_.revoke_tokens = true;
     update_.revoke_except = caller().token;
+    update_.revoke_except_kind = caller().token_kind;
     update_.then<&RemoveOtherTokens::on_revoked>(*this);
     store().write(update_);
   }

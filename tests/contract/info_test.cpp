@@ -118,6 +118,7 @@ TEST_F(Info, WrongMethodsAreNotAllowed) {
       {"GET", "/api/v1/users.setActiveStatus", {"POST", "OPTIONS"}},
       {"GET", "/api/v1/users.logout", {"POST", "OPTIONS"}},
       {"GET", "/api/v1/users.removeOtherTokens", {"POST", "OPTIONS"}},
+      {"GET", "/api/v1/users.logoutOtherClients", {"POST", "OPTIONS"}},
       {"GET", "/api/v1/permissions.update", {"POST", "OPTIONS"}},
       {"GET", "/api/v1/roles.addUserToRole", {"POST", "OPTIONS"}},
       {"GET", "/api/v1/roles.removeUserFromRole", {"POST", "OPTIONS"}},

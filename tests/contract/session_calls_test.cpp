@@ -131,6 +131,21 @@ TEST_F(SessionCalls, RemoveOtherTokensKeepsTheNewlyPresentedOneOnly) {
   expect_alive({&third});
 }
 
+TEST_F(SessionCalls, LogoutOtherClientsKeepsThePresentedTokenAndSaysWhenItExpires) {
+  const Person person = make_user();
+  const Credentials first = log_in(person);
+  const Credentials presented = client().issue(admin(), person.id);
+  const Credentials last = log_in(person);
+  const Credentials others = log_in(make_user());
+  EXPECT_TRUE(
+      answers(client().post("/api/v1/users.logoutOtherClients", "", &presented), 200,
+              R"({"token":")" + presented.token + R"(","tokenExpires":"<time>","success":true})"));
+  expect_refused({&first, &last});
+  expect_alive({&presented, &others});
+  const Credentials later = log_in(person);
+  expect_alive({&later, &presented});
+}
+
 TEST_F(SessionCalls, KeptTokenCanStillBeLoggedOut) {
   const Person person = make_user();
   const Credentials kept = log_in(person);
@@ -163,6 +178,23 @@ TEST_F(SessionCalls, DeletionRevokesForGoodAlsoWhenTheNameIsTakenAgain) {
   expect_refused({&caller});
   const Credentials stranger{again.id, caller.token};
   expect_refused({&stranger});
+}
+
+TEST(SessionCallsAfterACrash, OtherClientsStayLoggedOut) {
+  ServerProcess own;
+  ASSERT_TRUE(own.start()) << own.report();
+  ApiClient before(own);
+  const Credentials admin = before.login_admin();
+  const Person person = before.create_user(admin, "anna");
+  const Credentials other = before.issue(admin, person.id);
+  const Credentials presented = before.login(person.username, person.password);
+  ASSERT_EQ(before.post("/api/v1/users.logoutOtherClients", "", &presented).status, 200);
+  own.kill();
+  ASSERT_TRUE(own.start()) << own.report();
+  ApiClient after(own);
+  EXPECT_FALSE(after.authenticates(other));
+  EXPECT_TRUE(after.authenticates(presented));
+  EXPECT_EQ(own.stop(), 0) << own.report();
 }
 
 }  // namespace

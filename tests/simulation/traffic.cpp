@@ -291,14 +291,18 @@ void Traffic::change() {
   if (oracle_.users[user].changing) return;
   Dice& dice = world_.dice();
   Change& question = begin(std::make_unique<Change>(*this, user));
-  switch (dice.below(4)) {
+  switch (dice.below(5)) {
     case 0: question.operation.active = !question.known().active; break;
     case 1: question.operation.revoke_tokens = true; break;
     case 2:
+    case 3:
       question.operation.revoke_tokens = true;
       if (!question.known().tokens.empty()) {
         question.operation.revoke_except = oracle_.tokens[question.known().tokens.back()].locator;
       }
+      // The traffic's tokens are all dated: the two kinds of revocation say the same of them, and
+      // each must stand up to the other.
+      question.operation.revoke_dated_only = dice.one_in(2);
       break;
     default:
       (dice.one_in(2) ? question.operation.add_roles : question.operation.remove_roles) = {

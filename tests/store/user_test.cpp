@@ -45,6 +45,52 @@ TEST(UserRecord, ComesBackAsItWas) {
   EXPECT_EQ(decoded->updated_ms, sample().updated_ms);
   EXPECT_EQ(decoded->valid_from, sample().valid_from);
   EXPECT_EQ(decoded->valid_exception, sample().valid_exception);
+  EXPECT_EQ(decoded->dated_from, Locator{});
+  EXPECT_EQ(decoded->dated_exception, Locator{});
+}
+
+// Whoever never used the call keeps a record that an older program reads.
+TEST(UserRecord, IsOfVersionTwoOnlyWhereDatedTokensAloneWereRevoked) {
+  User user = sample();
+  std::string bytes;
+  encode(user, bytes);
+  EXPECT_EQ(bytes[0], 1);
+  user.dated_from = Locator::make(8, 0, 1);
+  user.dated_exception = Locator::make(7, 0, 2);
+  std::string more;
+  encode(user, more);
+  EXPECT_EQ(more[0], 2);
+  EXPECT_EQ(more.size(), bytes.size() + 24);
+  const auto decoded = decode_user(more);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->dated_from, user.dated_from);
+  EXPECT_EQ(decoded->dated_exception, user.dated_exception);
+  EXPECT_EQ(decoded->valid_from, user.valid_from);
+  EXPECT_EQ(decoded->id, user.id);
+  EXPECT_EQ(decoded->emails.size(), 2U);
+  for (std::size_t length = 0; length < more.size(); ++length) {
+    EXPECT_FALSE(decode_user(std::string_view(more).substr(0, length))) << length;
+  }
+  more[0] = 3;
+  EXPECT_FALSE(decode_user(more));
+}
+
+// Written by the program before there was a version 2.
+TEST(UserRecord, OfVersionOneIsReadAsItWasWritten) {
+  std::string bytes("\x01\x01", 2);
+  bytes += std::string("\x01\0\0\0\0\0\0\0", 8);
+  bytes += std::string("\x02\0\0\0\0\0\0\0", 8) + std::string("\x03\0\0\0\0\0\0\0", 8);
+  bytes += std::string(11, '\0') + '\x05' + std::string(12, '\0');
+  bytes += std::string("\x02id\x01\0u\x01\0n\0\0\0", 13 - 1);
+  const auto decoded = decode_user(bytes);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->id, UserId("id"));
+  EXPECT_TRUE(decoded->roles.has(Role::admin));
+  EXPECT_EQ(decoded->valid_from, Locator::make(0, 0, 5));
+  EXPECT_TRUE(decoded->dated_from.empty());
+  std::string again;
+  encode(*decoded, again);
+  EXPECT_EQ(again, bytes);
 }
 
 TEST(UserRecord, EveryTruncationAndExtensionIsCorrupt) {
@@ -74,15 +120,30 @@ TEST(UserRecord, RandomBytesNeverHurt) {
   }
 }
 
+TEST(User, TheFloorForDatedTokensIsNotAskedAboutPersonalOnes) {
+  User user;
+  user.dated_from = Locator::make(10, 0, 5);
+  user.dated_exception = Locator::make(9, 0, 1);
+  for (const TokenKind dated : {TokenKind::login, TokenKind::issued}) {
+    EXPECT_TRUE(user.accepts(Locator::make(10, 0, 5), dated));
+    EXPECT_FALSE(user.accepts(Locator::make(10, 0, 4), dated));
+    EXPECT_TRUE(user.accepts(Locator::make(9, 0, 1), dated));
+  }
+  EXPECT_TRUE(user.accepts(Locator::make(10, 0, 4), TokenKind::personal));
+  user.valid_from = Locator::make(11, 0, 0);
+  EXPECT_FALSE(user.accepts(Locator::make(10, 0, 4), TokenKind::personal));
+  EXPECT_FALSE(user.accepts(Locator::make(9, 0, 1), TokenKind::login));
+}
+
 TEST(User, AcceptsFromValidFromOnAndTheException) {
   User user;
-  EXPECT_TRUE(user.accepts(Locator::make(0, 0, 0)));
+  EXPECT_TRUE(user.accepts(Locator::make(0, 0, 0), TokenKind::login));
   user.valid_from = Locator::make(10, 0, 5);
-  EXPECT_TRUE(user.accepts(Locator::make(10, 0, 5)));
-  EXPECT_FALSE(user.accepts(Locator::make(10, 0, 4)));
+  EXPECT_TRUE(user.accepts(Locator::make(10, 0, 5), TokenKind::login));
+  EXPECT_FALSE(user.accepts(Locator::make(10, 0, 4), TokenKind::login));
   user.valid_exception = Locator::make(9, 0, 1);
-  EXPECT_TRUE(user.accepts(Locator::make(9, 0, 1)));
-  EXPECT_FALSE(user.accepts(Locator::make(9, 0, 2)));
+  EXPECT_TRUE(user.accepts(Locator::make(9, 0, 1), TokenKind::login));
+  EXPECT_FALSE(user.accepts(Locator::make(9, 0, 2), TokenKind::login));
 }
 
 TEST(Usernames, AreLettersAndDigitsOfAnyScriptAndThreeMarks) {

@@ -139,11 +139,11 @@ TEST_F(OfflineTest, RevokedTokensAreRevokedAfterReopening) {
   {
     const auto store = open();
     token = issue(*store, find(*store, "admin")->id);
-    EXPECT_TRUE(find(*store, "admin")->accepts(token));
+    EXPECT_TRUE(find(*store, "admin")->accepts(token, store::TokenKind::login));
     ASSERT_TRUE(revoke_tokens(*store, "admin"));
   }
   const auto store = open();
-  EXPECT_FALSE(find(*store, "admin")->accepts(token));
+  EXPECT_FALSE(find(*store, "admin")->accepts(token, store::TokenKind::login));
   EXPECT_EQ(store->live_tokens(), 0U);
 }
 

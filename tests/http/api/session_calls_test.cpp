@@ -202,6 +202,24 @@ TEST(UsersLogout, AnotherNeedsThePermission) {
   }
 }
 
+TEST(LogoutOtherClients, AnswersWithThePresentedTokenAndItsOwnExpiry) {
+  World world;
+  const Credentials first = world.new_user("bob");
+  world.clock.advance_ms(60'000);
+  const Credentials second = world.login("bob", "pw-bob");
+  const Credentials others = world.new_user("eve");
+  const Reply reply = world.post("/api/v1/users.logoutOtherClients", first, "");
+  EXPECT_EQ(reply.status, 200);
+  // 90 days after the first login: its lifetime goes on, it does not start again.
+  EXPECT_EQ(reply.body, R"({"token":")" + first.token +
+                            R"(","tokenExpires":"2026-01-07T08:53:20.000Z","success":true})");
+  EXPECT_TRUE(world.is_logged_in(first));
+  EXPECT_FALSE(world.is_logged_in(second));
+  EXPECT_TRUE(world.is_logged_in(others));
+  EXPECT_TRUE(world.is_logged_in(world.login("bob", "pw-bob")));
+  EXPECT_EQ(world.post("/api/v1/users.logoutOtherClients", second, "").status, 401);
+}
+
 TEST(RemoveOtherTokens, KeepsThePresentedToken) {
   World world;
   const Credentials first = world.new_user("bob");
