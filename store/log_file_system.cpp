@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "store/log_list.h"
+
 namespace tokend::store {
 namespace {
 
@@ -22,6 +24,8 @@ using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using rocksdb::Slice;
+
+constexpr const char* kLogSuffix = ".log";
 
 // How far ahead a log is filled, in one step. The sync that follows the step writes these zeros too
 // and takes a millisecond longer; a step serves about 8,000 tokens.
@@ -83,24 +87,40 @@ class FilledLog final : public rocksdb::FSWritableFileOwnerWrapper {
 
 class LogFileSystem final : public rocksdb::FileSystemWrapper {
  public:
-  LogFileSystem() : FileSystemWrapper(FileSystem::Default()) {}
+  explicit LogFileSystem(const std::shared_ptr<FileSystem>& base) : FileSystemWrapper(base) {}
   const char* Name() const override { return "TokendLogFileSystem"; }
 
   IOStatus NewWritableFile(const std::string& name, const FileOptions& options,
                            std::unique_ptr<FSWritableFile>* file, IODebugContext* debug) override {
     IOStatus status = FileSystemWrapper::NewWritableFile(name, options, file, debug);
-    if (status.ok() && name.ends_with(".log")) {
+    if (status.ok() && name.ends_with(kLogSuffix)) {
+      if (const auto listed = list_.add(name); !listed) {
+        return IOStatus::IOError(listed.error().message);
+      }
       const int descriptor = ::open(name.c_str(), O_WRONLY | O_CLOEXEC);
       *file = std::make_unique<FilledLog>(std::move(*file), descriptor);
     }
     return status;
   }
+  IOStatus DeleteFile(const std::string& name, const IOOptions& options,
+                      IODebugContext* debug) override {
+    if (name.ends_with(kLogSuffix)) {
+      if (const auto listed = list_.remove(name); !listed) {
+        return IOStatus::IOError(listed.error().message);
+      }
+    }
+    return FileSystemWrapper::DeleteFile(name, options, debug);
+  }
+
+ private:
+  LogList list_;
 };
 
 }  // namespace
 
-std::shared_ptr<rocksdb::FileSystem> make_log_file_system() {
-  return std::make_shared<LogFileSystem>();
+std::shared_ptr<rocksdb::FileSystem> make_log_file_system(
+    const std::shared_ptr<rocksdb::FileSystem>& base) {
+  return std::make_shared<LogFileSystem>(base);
 }
 
 }  // namespace tokend::store

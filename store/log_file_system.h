@@ -6,6 +6,8 @@
 // some way ahead of its end. RocksDB skips zeros when it reads a log back; closing a log cuts them
 // off, and after a crash they stay behind the last record until the log is deleted.
 //
+// It also keeps the list of the logs that there have to be (store/log_list.h).
+//
 // Concurrency: as RocksDB calls it; a log has one writer. Nothing but *.log files is touched.
 
 #include <memory>
@@ -16,6 +18,7 @@ class FileSystem;
 
 namespace tokend::store {
 
-[[nodiscard]] std::shared_ptr<rocksdb::FileSystem> make_log_file_system();
+[[nodiscard]] std::shared_ptr<rocksdb::FileSystem> make_log_file_system(
+    const std::shared_ptr<rocksdb::FileSystem>& base);
 
 }  // namespace tokend::store

@@ -26,6 +26,7 @@
 #include <utility>
 #include <vector>
 
+#include "store/log_check.h"
 #include "store/log_file_system.h"
 #include "store/token.h"
 
@@ -197,6 +198,44 @@ Result<void> check_space(const RocksOptions& options) {
                             std::to_string(wanted >> 10) + " KiB are needed to start");
 }
 
+Result<void> keep_logs(const std::string& path, const std::filesystem::path& kept) {
+  std::error_code error;
+  std::filesystem::create_directory(kept, error);
+  for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
+    if (entry.path().extension() != ".log") continue;
+    std::filesystem::copy_file(entry.path(), kept / entry.path().filename(),
+                               std::filesystem::copy_options::overwrite_existing, error);
+    if (error) break;
+  }
+  if (!error) return {};
+  return fail(Errc::io,
+              "cannot keep the damaged logs in " + kept.string() + ": " + error.message());
+}
+
+// Makes the logs ready for RocksDB: whole up to where they end. Returns the damage that was
+// accepted, for the operator; empty when there was none.
+Result<std::string> prepare_logs(const RocksOptions& options, const std::string& path) {
+  const auto report = check_logs(path);
+  if (!report) return std::unexpected(report.error());
+  std::string accepted;
+  if (report->is_damage()) {
+    const std::string what = describe(*report);
+    if (!options.accept_log_damage) {
+      return fail(Errc::corrupt,
+                  what +
+                      ". Starting would lose them. Bring back the data directory from a copy, "
+                      "or start tokend once with --accept-log-damage to go on without them");
+    }
+    const std::filesystem::path kept = std::filesystem::path(options.directory) / "damaged-logs";
+    if (auto copied = keep_logs(path, kept); !copied) {
+      return std::unexpected(std::move(copied).error());
+    }
+    accepted = what + ". Accepted: they are lost; the logs are kept in " + kept.string();
+  }
+  if (auto cut = cut_logs(path, *report); !cut) return std::unexpected(std::move(cut).error());
+  return accepted;
+}
+
 Result<void> check_families(const rocksdb::DBOptions& options, const std::string& path) {
   std::vector<std::string> present;
   // An error means that there is no database yet; opening tells of any other.
@@ -239,12 +278,13 @@ struct RocksDatabase::Impl {
   const std::shared_ptr<rocksdb::Cache> block_cache;
   const ExpiryFilter expiry;
   int lock = -1;
-  std::unique_ptr<rocksdb::Env> own_env;  // unless the options brought one
+  std::unique_ptr<rocksdb::Env> own_env;
   std::unique_ptr<rocksdb::DB> database;
   std::vector<rocksdb::ColumnFamilyHandle*> families;
   rocksdb::ReadOptions memory_reads;
   rocksdb::ReadOptions disk_reads;
   rocksdb::WriteOptions synced;
+  std::string warning;
   bool failed = false;  // the committing thread's
 };
 
@@ -262,9 +302,12 @@ Result<std::unique_ptr<RocksDatabase>> RocksDatabase::open(const RocksOptions& o
   }
 
   const std::string path = options.directory + "/db";
-  if (!options.env) impl->own_env = rocksdb::NewCompositeEnv(make_log_file_system());
-  const rocksdb::DBOptions rocks =
-      database_options(options.env ? *options.env : *impl->own_env, options);
+  auto accepted = prepare_logs(options, path);
+  if (!accepted) return std::unexpected(std::move(accepted).error());
+  impl->warning = *std::move(accepted);
+  rocksdb::Env& base = options.env ? *options.env : *rocksdb::Env::Default();
+  impl->own_env = rocksdb::NewCompositeEnv(make_log_file_system(base.GetFileSystem()));
+  const rocksdb::DBOptions rocks = database_options(*impl->own_env, options);
   if (const auto known = check_families(rocks, path); !known) return std::unexpected(known.error());
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   for (std::size_t i = 0; i < kFamilyCount; ++i) {
@@ -327,6 +370,8 @@ Result<void> RocksDatabase::commit(Batch& batch) {
   impl_->failed = true;
   return fail(Errc::unavailable, "a commit failed: " + translated(status).message);
 }
+
+const std::string& RocksDatabase::warning() const noexcept { return impl_->warning; }
 
 Result<void> RocksDatabase::compact() {
   for (rocksdb::ColumnFamilyHandle* family : impl_->families) {

@@ -31,14 +31,17 @@ struct RocksOptions {
   std::int64_t expired_kept_ms = 24LL * 3600 * 1000;
   std::int64_t rewrite_after_s = 30LL * 24 * 3600;  // so that old files lose their expired tokens
   std::size_t spare_bytes_at_start = 4U << 20;      // free on the disk, beside the logs once more
-  rocksdb::Env* env = nullptr;                      // tests inject failures here; else the system's
+  // Goes on with what RocksDB recovers of damaged write-ahead logs (store/log_check.h). They are
+  // copied to `damaged-logs` first.
+  bool accept_log_damage = false;
+  rocksdb::Env* env = nullptr;  // tests inject failures here; else the system's
 };
 
 class RocksDatabase final : public Database {
  public:
   // Errc::io: the directory can't be made or written, or its disk is full; Errc::unavailable:
-  // another process uses it; Errc::refused: a newer version wrote it; Errc::corrupt: RocksDB finds
-  // it damaged. Each with a message for the operator.
+  // another process uses it; Errc::refused: a newer version wrote it; Errc::corrupt: it or its
+  // write-ahead log is damaged. Each with a message for the operator.
   [[nodiscard]] static core::Result<std::unique_ptr<RocksDatabase>> open(
       const RocksOptions& options, const core::Clock& clock);
   ~RocksDatabase() override;
@@ -52,6 +55,9 @@ class RocksDatabase final : public Database {
   [[nodiscard]] core::Result<std::string> last_key(Family family) const override;
   [[nodiscard]] std::unique_ptr<Batch> make_batch() const override;
   [[nodiscard]] core::Result<void> commit(Batch& batch) override;
+
+  // What the operator should know of the opening; empty when nothing.
+  [[nodiscard]] const std::string& warning() const noexcept;
 
   // Flushes and compacts everything; for tests and offline administration.
   [[nodiscard]] core::Result<void> compact();

@@ -11,7 +11,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <thread>
@@ -212,6 +214,72 @@ TEST_F(Start, SaysInTheLogWhetherIssuingIsOnAndHowToTurnItOn) {
   ASSERT_TRUE(off.start()) << off.report();
   EXPECT_EQ(off.stop(), 0);
   EXPECT_THAT(off.log(), HasSubstr("CREATE_TOKENS_FOR_USERS"));
+}
+
+class DamagedLog : public testing::Test {
+ protected:
+  static constexpr std::size_t kTokens = 30;
+
+  // Issues tokens one by one, and dies.
+  void issue_and_die() {
+    ASSERT_TRUE(server_.start()) << server_.report();
+    ApiClient client(server_);
+    const Credentials admin = client.login_admin();
+    const Person person = client.create_user(admin, "holder");
+    for (std::size_t i = 0; i < kTokens; ++i) tokens_.push_back(client.issue(admin, person.id));
+    server_.kill();
+  }
+  [[nodiscard]] std::filesystem::path log() const {
+    std::filesystem::path newest;
+    for (const auto& entry : std::filesystem::directory_iterator(server_.data_path() + "/db")) {
+      if (entry.path().extension() == ".log") newest = std::max(newest, entry.path());
+    }
+    return newest;
+  }
+  // At half of what is used of the log.
+  void damage() const {
+    std::ifstream reader(log(), std::ios::binary);
+    const std::string content{std::istreambuf_iterator<char>(reader), {}};
+    const std::size_t used = content.find_last_not_of('\0');
+    std::fstream file(log(), std::ios::binary | std::ios::in | std::ios::out);
+    for (std::size_t at = used / 2; at < used / 2 + 20; ++at) {
+      file.seekp(static_cast<std::streamoff>(at));
+      file.put(static_cast<char>(content.at(at) ^ 0x5a));
+    }
+  }
+  [[nodiscard]] std::size_t tokens_that_work() {
+    ApiClient client(server_);
+    return static_cast<std::size_t>(std::ranges::count_if(
+        tokens_, [&](const Credentials& token) { return client.authenticates(token); }));
+  }
+
+  ServerProcess server_;
+  std::vector<Credentials> tokens_;
+};
+
+TEST_F(DamagedLog, IsRefusedAndCanBeAccepted) {
+  issue_and_die();
+  damage();
+  EXPECT_FALSE(server_.start());
+  EXPECT_THAT(server_.log(), HasSubstr("is damaged at byte"));
+  EXPECT_THAT(server_.log(), HasSubstr("--accept-log-damage"));
+  server_.settings().flags = {"--accept-log-damage"};
+  ASSERT_TRUE(server_.start()) << server_.report();
+  const std::size_t left = tokens_that_work();
+  EXPECT_GT(left, 0U);
+  EXPECT_LT(left, kTokens);
+  EXPECT_EQ(server_.stop(), 0);
+  EXPECT_THAT(server_.log(), HasSubstr("Accepted: they are lost"));
+  server_.settings().flags = {};
+  ASSERT_TRUE(server_.start()) << server_.report();
+  EXPECT_EQ(tokens_that_work(), left);
+}
+
+TEST_F(DamagedLog, ThatIsMissingIsRefused) {
+  issue_and_die();
+  std::filesystem::remove(log());
+  EXPECT_FALSE(server_.start());
+  EXPECT_THAT(server_.log(), HasSubstr("is missing"));
 }
 
 class Stop : public testing::Test {

@@ -54,6 +54,7 @@ struct Config {
   http::SessionLimits http;
   store::StoreOptions store;
 
+  bool accept_log_damage = false;
   std::size_t readers = 0;
   std::size_t reader_queue_max = 0;
   std::size_t hashers = 0;

@@ -155,6 +155,7 @@ std::expected<void, StartFailure> Daemon::open_store() {
   options.directory = config_.data;
   options.block_cache_bytes = config_.block_cache_bytes;
   options.token_memtable_bytes = config_.write_buffer_bytes;
+  options.accept_log_damage = config_.accept_log_damage;
   auto database = store::RocksDatabase::open(options, clock_);
   if (!database) return std::unexpected(failure_of(database.error()));
   database_ = std::move(*database);
@@ -215,6 +216,7 @@ void Daemon::announce(const std::vector<std::string>& warnings) {
        config_.data);
   for (const std::string& warning : warnings) warn(warning);
   for (const std::string& warning : server_.warnings()) warn(warning);
+  if (!database_->warning().empty()) warn(database_->warning());
   warn_of_descriptors();
   if (!first_admin_.empty()) {
     info("first admin '" + first_admin_ + "' made" +

@@ -411,6 +411,12 @@ constexpr Setting kSettings[] = {
      .target = TARGET(write_buffer_bytes),
      .least = kMiB,
      .greatest = 4 * kGiB},
+    {.name = "accept-log-damage",
+     .group = kStore,
+     .kind = Kind::toggle,
+     .fallback = "false",
+     .help = "Start on a damaged write-ahead log without what lies behind the damage",
+     .target = TARGET(accept_log_damage)},
 };
 
 #undef TARGET
