@@ -17,7 +17,8 @@ struct Committer::Impl {
         rules(given.database, its_identity, given.random,
               {{given_options.tokens_per_user_max, given_options.indexed_tokens_max,
                 given_options.indexed_users_max},
-               given_options.token_lifetime_ms}) {}
+               given_options.token_lifetime_ms,
+               given_options.personal_tokens_per_user_max}) {}
 
   void take_messages() noexcept;
   void answer_unavailable() noexcept;
@@ -93,8 +94,7 @@ std::size_t Committer::Impl::write_batch(Broadcast& broadcast) {
     } else {
       answers[operation.core].push_back(operation);
     }
-    counters.tokens_issued +=
-        operation.kind == WriteKind::issue_token && operation.result.has_value();
+    counters.tokens_issued += issues(operation.kind) && operation.result.has_value();
   }
   return operations;
 }
@@ -107,7 +107,7 @@ void Committer::Impl::fail_batch(Broadcast& broadcast) noexcept {
     while (core::Message* message = answers[core].pop_front()) {
       auto& operation = static_cast<Write&>(*message);
       operation.result = std::unexpected(core::Errc::unavailable);
-      if (operation.kind == WriteKind::issue_token) static_cast<IssueToken&>(operation).token = {};
+      if (issues(operation.kind)) static_cast<IssueToken&>(operation).token = {};
       post_home(operation);
     }
   }

@@ -38,8 +38,9 @@ struct CommitterOptions {
   std::size_t batch_operations_max = 4096;  // the rest goes into the next batch
   std::size_t broadcasts_max = 64;          // batches whose invalidations are not yet acknowledged
   std::size_t tokens_per_user_max = 50;     // dated ones; the oldest beyond it are dropped
-  std::size_t indexed_tokens_max = 256U << 20;  // live dated tokens of the whole store
-  std::size_t indexed_users_max = 64U << 20;    // users with live tokens, or recently issued for
+  std::size_t indexed_tokens_max = 256U << 20;     // live dated tokens of the whole store
+  std::size_t indexed_users_max = 64U << 20;       // users with live tokens, or recently issued for
+  std::size_t personal_tokens_per_user_max = 100;  // at most kPersonalTokensMax
   std::int64_t token_lifetime_ms = 90LL * 24 * 3600 * 1000;
 };
 

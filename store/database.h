@@ -17,13 +17,14 @@
 namespace tokend::store {
 
 enum class Family : std::uint8_t {
-  meta,         // format version, token key, user count
-  tokens,       // locator -> TokenRecord
-  users,        // user id -> User
-  usernames,    // folded username -> user id
-  emails,       // folded e-mail -> user id
-  members,      // role byte + user id -> nothing: who holds a role
-  permissions,  // permission id -> roles and time
+  meta,             // format version, token key, user count
+  tokens,           // locator -> TokenRecord
+  users,            // user id -> User
+  usernames,        // folded username -> user id
+  emails,           // folded e-mail -> user id
+  members,          // role byte + user id -> nothing: who holds a role
+  permissions,      // permission id -> roles and time
+  personal_tokens,  // user id -> what its personal tokens are called
   count_,
 };
 

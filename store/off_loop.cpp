@@ -37,6 +37,24 @@ void Store::Impl::work(ListUsers& operation) const noexcept {
   }
 }
 
+void Store::Impl::work(ListPersonalTokens& operation) const noexcept {
+  operation.tokens.clear();
+  std::string bytes;
+  const auto found =
+      parts.database.get(Family::personal_tokens, operation.user.view(), Reach::disk, bytes);
+  if (!found) {
+    operation.result = std::unexpected(found.error().code);
+    return;
+  }
+  if (*found != Found::yes) return;
+  auto decoded = decode_personal_tokens(bytes);
+  if (decoded) {
+    operation.tokens = *std::move(decoded);
+  } else {
+    operation.result = std::unexpected(decoded.error().code);
+  }
+}
+
 void Store::Impl::work(HashPassword& operation) const noexcept {
   auto hash = store::hash_password(operation.sha256_hex, options.bcrypt_cost);
   wipe(operation.sha256_hex);

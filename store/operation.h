@@ -23,6 +23,7 @@
 #include "core/mailbox.h"
 #include "store/executor.h"
 #include "store/permission.h"
+#include "store/personal_token.h"
 #include "store/token.h"
 #include "store/user.h"
 
@@ -124,16 +125,29 @@ struct ListUsers : BlockingOperation {
   std::size_t total = 0;
 };
 
+// A user's personal tokens in order of issue. Empty also when there is no such user.
+struct ListPersonalTokens : BlockingOperation {
+  UserId user;
+
+  std::vector<PersonalToken> tokens;
+};
+
 // ---- Writes. Durable before the continuation runs; revocations also acknowledged by all cores. --
 
 enum class WriteKind : std::uint8_t {
   issue_token,
+  issue_personal_token,  // an IssueToken as well
   revoke_token,
+  remove_personal_token,
   create_user,
   update_user,
   delete_user,
   update_permissions,
 };
+
+[[nodiscard]] constexpr bool issues(WriteKind kind) noexcept {
+  return kind <= WriteKind::issue_personal_token;
+}
 
 struct Write : Operation {
   explicit Write(WriteKind write_kind) noexcept : kind(write_kind) {}
@@ -147,7 +161,7 @@ struct IssueToken : Write {
   IssueToken() noexcept : Write(WriteKind::issue_token) {}
   UserId user;
   UserId issuer;
-  TokenKind token_kind = TokenKind::issued;
+  TokenKind token_kind = TokenKind::issued;  // personal: an IssuePersonalToken
   // Counted from the moment of issue; 0: the server's setting. Ignored for personal tokens.
   std::int64_t lifetime_ms = 0;
   std::array<std::uint8_t, 16> address{};
@@ -156,6 +170,33 @@ struct IssueToken : Write {
   Locator locator;
   std::int64_t expires_ms = 0;
   Digest digest{};
+
+ protected:
+  explicit IssueToken(WriteKind write_kind) noexcept : Write(write_kind) {}
+};
+
+// A named token that never expires and is not counted in the limit of the dated ones. Fails with
+// not_found and refused as IssueToken, and for the reasons of `refusal` with not_found, exists and
+// refused.
+struct IssuePersonalToken : IssueToken {
+  IssuePersonalToken() noexcept : IssueToken(WriteKind::issue_personal_token) {
+    token_kind = TokenKind::personal;
+  }
+  std::string name;  // of at most kPersonalTokenNameBytesMax; compared byte for byte
+  // Replaces the user's token of this name, which ends in the same write, and takes its
+  // `bypass_two_factor` over; else the name must be free.
+  bool regenerate = false;
+  bool bypass_two_factor = false;
+
+  enum class Refusal : std::uint8_t { none, unknown_name, name_taken, too_many };
+  Refusal refusal = Refusal::none;
+};
+
+// Fails with not_found when the user has no token of this name.
+struct RemovePersonalToken : Write {
+  RemovePersonalToken() noexcept : Write(WriteKind::remove_personal_token) {}
+  UserId user;
+  std::string name;
 };
 
 // Idempotent: a token that is gone already is a success.
@@ -163,6 +204,7 @@ struct RevokeToken : Write {
   RevokeToken() noexcept : Write(WriteKind::revoke_token) {}
   UserId user;
   Locator locator;
+  TokenKind token_kind = TokenKind::issued;
 };
 
 // Makes the id and the times; `user.roles` empty means the role `user`. Fails with `exists`

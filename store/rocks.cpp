@@ -41,7 +41,8 @@ constexpr std::size_t kFamilyCount = static_cast<std::size_t>(Family::count_);
 
 // RocksDB insists on a family called "default"; `meta` lives there.
 constexpr std::array<const char*, kFamilyCount> kFamilyNames = {
-    "default", "tokens", "users", "usernames", "emails", "members", "permissions"};
+    "default", "tokens",  "users",       "usernames",
+    "emails",  "members", "permissions", "personal_tokens"};
 
 rocksdb::Slice slice(std::string_view text) noexcept { return {text.data(), text.size()}; }
 std::string_view view(const rocksdb::Slice& bytes) noexcept { return {bytes.data(), bytes.size()}; }

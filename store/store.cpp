@@ -16,7 +16,7 @@ void Store::Impl::finish(Operation& operation) noexcept {
 void Store::Impl::apply(Broadcast& broadcast) noexcept {
   for (const core::Message* message = broadcast.waiting(number); message; message = message->next) {
     const auto& write = static_cast<const Write&>(*message);
-    if (write.kind != WriteKind::issue_token) continue;
+    if (!issues(write.kind)) continue;
     remember(static_cast<const IssueToken&>(write));
   }
   for (const Locator& locator : broadcast.removed_tokens) {
@@ -98,12 +98,15 @@ void Store::find_user(FindUser& operation) noexcept { impl_->find_user(operation
 void Store::list_users(ListUsers& operation) noexcept {
   impl_->send_to_worker(impl_->parts.readers, operation);
 }
+void Store::list_personal_tokens(ListPersonalTokens& operation) noexcept {
+  impl_->send_to_worker(impl_->parts.readers, operation);
+}
 
 void Store::Impl::on_written(core::Message& message) noexcept {
   auto& write = static_cast<Write&>(message);
   Impl& store = of(write);
   // Those that waited came in with the notice, and may be out again by now.
-  if (write.kind == WriteKind::issue_token && write.result && !write.waited) {
+  if (issues(write.kind) && write.result && !write.waited) {
     // The table is large, and where a new token goes is in nobody's cache. The answers of a batch
     // come one behind the other, so what the next ones need is fetched while this one is served.
     if (const IssueToken* next = issue_behind(message)) {
@@ -118,7 +121,7 @@ void Store::Impl::on_written(core::Message& message) noexcept {
 const IssueToken* Store::Impl::issue_behind(const core::Message& message) noexcept {
   if (!message.next || message.next->deliver != &on_written) return nullptr;
   const auto& write = static_cast<const Write&>(*message.next);
-  return write.kind == WriteKind::issue_token ? &static_cast<const IssueToken&>(write) : nullptr;
+  return issues(write.kind) ? &static_cast<const IssueToken&>(write) : nullptr;
 }
 
 void Store::write(Write& operation) noexcept {

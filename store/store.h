@@ -60,6 +60,7 @@ class Store {
   void authenticate(Authenticate& operation) noexcept;
   void find_user(FindUser& operation) noexcept;
   void list_users(ListUsers& operation) noexcept;
+  void list_personal_tokens(ListPersonalTokens& operation) noexcept;
 
   void write(Write& operation) noexcept;
 

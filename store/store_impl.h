@@ -80,9 +80,11 @@ struct Store::Impl final : Replica {
 
   // ---- The rest ----
   void work(ListUsers& operation) const noexcept;
+  void work(ListPersonalTokens& operation) const noexcept;
   void work(HashPassword& operation) const noexcept;
   void work(VerifyPassword& operation) const noexcept;
   void on_worked(ListUsers& operation) noexcept { finish(operation); }
+  void on_worked(ListPersonalTokens& operation) noexcept { finish(operation); }
   void on_worked(HashPassword& operation) noexcept { finish(operation); }
   void on_worked(VerifyPassword& operation) noexcept { finish(operation); }
 

@@ -57,6 +57,16 @@ bool WriteRules::write(Write& operation, Broadcast& broadcast) {
       // Only if it displaced an older token.
       waits = !dropped_.empty();
       break;
+    case WriteKind::issue_personal_token: {
+      auto& issued = static_cast<IssuePersonalToken&>(operation);
+      operation.result = issue_personal(issued, broadcast);
+      // Only if it replaced an older token.
+      waits = issued.regenerate;
+      break;
+    }
+    case WriteKind::remove_personal_token:
+      operation.result = remove(static_cast<RemovePersonalToken&>(operation), broadcast);
+      break;
     case WriteKind::revoke_token:
       operation.result = revoke(static_cast<RevokeToken&>(operation), broadcast);
       break;
@@ -94,13 +104,12 @@ WriteRules::Outcome WriteRules::may_be_issued_for(const UserId& user) {
 WriteRules::Outcome WriteRules::issue(IssueToken& operation, Broadcast& broadcast) {
   dropped_.clear();
   if (const Outcome allowed = may_be_issued_for(operation.user); !allowed) return allowed;
-  const bool dated = operation.token_kind != TokenKind::personal;
+  CHECK(operation.token_kind != TokenKind::personal);
   const std::int64_t lifetime_ms =
       operation.lifetime_ms > 0 ? operation.lifetime_ms : options_.token_lifetime_ms;
-  operation.expires_ms = dated ? sum_at_most_never(now_ms_, lifetime_ms) : kNeverExpires;
+  operation.expires_ms = sum_at_most_never(now_ms_, lifetime_ms);
   operation.locator = locators_.next(now_ms_);
-  if (dated &&
-      !index_.add(operation.user, operation.locator, operation.expires_ms, now_ms_, dropped_)) {
+  if (!index_.add(operation.user, operation.locator, operation.expires_ms, now_ms_, dropped_)) {
     return failed(Errc::full);
   }
   mint(operation);
@@ -118,7 +127,12 @@ void WriteRules::mint(IssueToken& operation) {
 }
 
 WriteRules::Outcome WriteRules::revoke(RevokeToken& operation, Broadcast& broadcast) {
-  index_.remove(operation.user, operation.locator);
+  if (operation.token_kind == TokenKind::personal) {
+    const Outcome removed = remove_personal_token(operation.user, operation.locator);
+    if (!removed) return removed;
+  } else {
+    index_.remove(operation.user, operation.locator);
+  }
   remove_token(operation.locator, broadcast);
   return {};
 }
@@ -196,7 +210,10 @@ WriteRules::Outcome WriteRules::update(UpdateUser& operation, Broadcast& broadca
   // Both ways across the border: what was issued beside the deactivation must not come alive with
   // the reactivation.
   const bool crossed = !user.active || user.active != before.active;
-  if (operation.revoke_tokens || crossed) revoke_all(operation, crossed, before, user);
+  if (operation.revoke_tokens || crossed) {
+    const Outcome revoked = revoke_all(operation, crossed, before, user, broadcast);
+    if (!revoked) return revoked;
+  }
   index_.set_state(user.id, user.active ? UserState::open : UserState::closed);
   user.updated_ms = now_ms_;
   active_admins_ += is_active_admin(user);
@@ -208,8 +225,8 @@ WriteRules::Outcome WriteRules::update(UpdateUser& operation, Broadcast& broadca
   return {};
 }
 
-void WriteRules::revoke_all(const UpdateUser& operation, bool crossed, const User& before,
-                            User& user) {
+WriteRules::Outcome WriteRules::revoke_all(const UpdateUser& operation, bool crossed,
+                                           const User& before, User& user, Broadcast& broadcast) {
   // The excepted token was valid when its holder asked, but another operation may have revoked it
   // since; an exception must not bring it back.
   const bool keeps = !crossed && !operation.revoke_except.empty() &&
@@ -219,6 +236,9 @@ void WriteRules::revoke_all(const UpdateUser& operation, bool crossed, const Use
     user.dated_from = locators_.bound();
     user.dated_exception = kept;
   } else {
+    // Below the floor they are revoked already, but nothing else would ever remove their records.
+    const Outcome removed = remove_personal_tokens(user.id, kept, broadcast);
+    if (!removed) return removed;
     // All that lies below the floor for dated tokens lies below this one, and the one token that is
     // kept has passed both.
     user.valid_from = locators_.bound();
@@ -226,14 +246,15 @@ void WriteRules::revoke_all(const UpdateUser& operation, bool crossed, const Use
     user.dated_from = user.dated_exception = {};
   }
   index_.remove_all_but(user.id, kept);
+  return {};
 }
 
 WriteRules::Outcome WriteRules::erase(DeleteUser& operation, Broadcast& broadcast) {
   const auto user = read_user(operation.id);
   if (!user) return failed(user.error());
   if (is_active_admin(*user) && active_admins_ == 1) return failed(Errc::refused);
-  // Personal tokens, which the index does not know, die with the user's record: ids are never used
-  // twice.
+  const Outcome removed = remove_personal_tokens(user->id, {}, broadcast);
+  if (!removed) return removed;
   dropped_.clear();
   index_.erase(user->id, dropped_);
   for (const Locator& locator : dropped_) remove_token(locator, broadcast);
@@ -290,6 +311,10 @@ void WriteRules::put_token(const IssueToken& issued) {
   record_.kind = issued.token_kind;
   record_.expires_ms = issued.expires_ms;
   record_.address = issued.address;
+  record_.name.clear();
+  if (issued.kind == WriteKind::issue_personal_token) {
+    record_.name = static_cast<const IssuePersonalToken&>(issued).name;
+  }
   value_.clear();
   encode(record_, value_);
   batch_->put(Family::tokens, view_of(issued.locator), value_);

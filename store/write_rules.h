@@ -22,6 +22,7 @@
 #include "store/locator_source.h"
 #include "store/operation.h"
 #include "store/overlay.h"
+#include "store/personal_token.h"
 #include "store/token_index.h"
 
 namespace tokend::store {
@@ -29,6 +30,7 @@ namespace tokend::store {
 struct WriteRulesOptions {
   TokenIndex::Limits index;
   std::int64_t token_lifetime_ms;
+  std::size_t personal_tokens_per_user_max;
 };
 
 class WriteRules {
@@ -61,9 +63,21 @@ class WriteRules {
   Outcome revoke(RevokeToken& operation, Broadcast& broadcast);
   Outcome create(CreateUser& operation);
   Outcome update(UpdateUser& operation, Broadcast& broadcast);
-  void revoke_all(const UpdateUser& operation, bool crossed, const User& before, User& user);
+  Outcome revoke_all(const UpdateUser& operation, bool crossed, const User& before, User& user,
+                     Broadcast& broadcast);
   Outcome erase(DeleteUser& operation, Broadcast& broadcast);
   Outcome update(UpdatePermissions& operation, Broadcast& broadcast);
+
+  // store/write_rules_personal.cpp.
+  Outcome issue_personal(IssuePersonalToken& operation, Broadcast& broadcast);
+  Outcome remove(RemovePersonalToken& operation, Broadcast& broadcast);
+  [[nodiscard]] std::expected<std::vector<PersonalToken>, core::Errc> read_personal_tokens(
+      const UserId& user);
+  void write_personal_tokens(const UserId& user, const std::vector<PersonalToken>& tokens);
+  // From the list only.
+  Outcome remove_personal_token(const UserId& user, const Locator& locator);
+  // All but `kept`, if it is one of them, with their records.
+  Outcome remove_personal_tokens(const UserId& user, const Locator& kept, Broadcast& broadcast);
 
   Outcome may_be_issued_for(const UserId& user);
   [[nodiscard]] std::expected<User, core::Errc> read_user(const UserId& id);

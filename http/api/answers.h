@@ -113,6 +113,20 @@ inline constexpr FixedAnswer kLastAdmin{
     400, R"({"success":false,"error":"The last active admin can't be removed [error-last-admin]",)"
          R"("errorType":"error-last-admin"})"};
 
+// Section 3 and 9.18.
+inline constexpr FixedAnswer kGeneratingTokenNotAllowed{
+    400,
+    R"({"success":false,"error":"Not Authorized [not-authorized]","errorType":"not-authorized",)"
+    R"("details":{"method":"personalAccessTokens:generateToken"}})"};
+inline constexpr FixedAnswer kRegeneratingTokenNotAllowed{
+    400,
+    R"({"success":false,"error":"Not Authorized [not-authorized]","errorType":"not-authorized",)"
+    R"("details":{"method":"personalAccessTokens:regenerateToken"}})"};
+inline constexpr FixedAnswer kRemovingTokenNotAllowed{
+    400,
+    R"({"success":false,"error":"Not Authorized [not-authorized]","errorType":"not-authorized",)"
+    R"("details":{"method":"personalAccessTokens:removeToken"}})"};
+
 // 4.4.
 inline constexpr FixedAnswer kInvalidBodyParams{
     400,

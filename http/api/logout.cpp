@@ -14,6 +14,7 @@ class Logout final : public Call {
   void run(const Body&, const store::User*) noexcept override {
     revoke_.user = caller().id;
     revoke_.locator = caller().token;
+    revoke_.token_kind = caller().token_kind;
     revoke_.then<&Logout::on_revoked>(*this);
     store().write(revoke_);
   }

@@ -95,9 +95,12 @@ TEST_F(RequestBody, InvalidJsonIsRefusedByName) {
 }
 
 TEST_F(RequestBody, InvalidJsonIsRefusedOnEveryRouteThatReadsABody) {
-  for (const char* route : {"login", "users.create", "users.delete", "users.setActiveStatus",
-                            "users.logout", "users.removeOtherTokens", "permissions.update",
-                            "roles.addUserToRole", "roles.removeUserFromRole"}) {
+  for (const char* route :
+       {"login", "users.create", "users.delete", "users.setActiveStatus", "users.logout",
+        "users.removeOtherTokens", "users.generatePersonalAccessToken",
+        "users.regeneratePersonalAccessToken", "users.removePersonalAccessToken",
+        "users.logoutOtherClients", "permissions.update", "roles.addUserToRole",
+        "roles.removeUserFromRole"}) {
     for (const char* body : {"{not json", "[]", "{\"x\":\"\\ud800\"}", "\xef\xbb\xbf{}"}) {
       EXPECT_TRUE(answers(client().post(std::string("/api/v1/") + route, body, &admin()), 400,
                           kInvalidJson))

@@ -4,18 +4,37 @@
 
 namespace tokend::simulation {
 
-void Oracle::begin_revoking(std::size_t user, const store::Locator& except) {
+void Oracle::begin_revoking(std::size_t user, Which which, const store::Locator& except) {
   for (const std::size_t number : users[user].tokens) {
-    if (tokens[number].locator != except) tokens[number].may_be_dead = true;
+    KnownToken& token = tokens[number];
+    if (which == Which::dated && token.personal()) continue;
+    if (token.locator != except) token.may_be_dead = true;
   }
 }
 
-void Oracle::finish_revoking(std::size_t user, const store::Locator& except, Event begun) {
+void Oracle::finish_revoking(std::size_t user, Which which, const store::Locator& except,
+                             Event begun) {
   for (const std::size_t number : users[user].tokens) {
     KnownToken& token = tokens[number];
-    if (token.locator == except) continue;
+    if (token.locator == except || (which == Which::dated && token.personal())) continue;
     token.may_be_dead = true;
     // What was issued while the change was under way may have come behind it.
+    if (token.issued < begun) token.dead = std::min(token.dead, now_);
+  }
+}
+
+void Oracle::begin_ending(std::size_t user, const std::string& name) {
+  for (const std::size_t number : users[user].tokens) {
+    if (tokens[number].name == name) tokens[number].may_be_dead = true;
+  }
+}
+
+void Oracle::finish_ending(std::size_t user, const std::string& name, const store::Locator& bound,
+                           Event begun) {
+  for (const std::size_t number : users[user].tokens) {
+    KnownToken& token = tokens[number];
+    if (token.name != name || token.locator >= bound) continue;
+    token.may_be_dead = true;
     if (token.issued < begun) token.dead = std::min(token.dead, now_);
   }
 }
@@ -25,8 +44,8 @@ std::size_t Oracle::newer_for_sure(const KnownToken& token, Event before,
   std::size_t count = 0;
   for (const std::size_t number : users[token.user].tokens) {
     const KnownToken& other = tokens[number];
-    count += other.locator > token.locator && other.issued < before && !other.may_be_dead &&
-             other.expires_ms > at_ms;
+    count += !other.personal() && other.locator > token.locator && other.issued < before &&
+             !other.may_be_dead && other.expires_ms > at_ms;
   }
   return count;
 }
@@ -34,7 +53,9 @@ std::size_t Oracle::newer_for_sure(const KnownToken& token, Event before,
 std::size_t Oracle::newer_perhaps(const KnownToken& token) const {
   const KnownUser& user = users[token.user];
   std::size_t count = user.issues_under_way + user.issues_unknown;
-  for (const std::size_t number : user.tokens) count += tokens[number].locator > token.locator;
+  for (const std::size_t number : user.tokens) {
+    count += !tokens[number].personal() && tokens[number].locator > token.locator;
+  }
   return count;
 }
 
@@ -46,13 +67,14 @@ std::string Oracle::judge(std::size_t number, bool accepted, Event asked, std::i
     if (token.expires_ms <= asked_ms) return "an expired token was accepted";
     // One whose revocation is under way may be out of the count of the limit and not yet refused by
     // every core: it was not displaced, and its revocation has not been answered.
-    if (!token.may_be_dead && newer_for_sure(token, asked, asked_ms) >= limit_) {
+    if (!token.personal() && !token.may_be_dead &&
+        newer_for_sure(token, asked, asked_ms) >= limit_) {
       return "a token beyond the limit was accepted";
     }
     return {};
   }
   if (token.issued < asked && !token.may_be_dead && token.expires_ms > answered_ms &&
-      newer_perhaps(token) < limit_) {
+      (token.personal() || newer_perhaps(token) < limit_)) {
     return "a valid token was refused";
   }
   return {};

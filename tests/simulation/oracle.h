@@ -22,9 +22,12 @@ struct KnownToken {
   store::TokenText text{};
   store::Locator locator;
   std::int64_t expires_ms = 0;
+  std::string name;          // of a personal token; empty: a dated one
   Event issued = 0;          // the answer came
   bool may_be_dead = false;  // a revocation has begun
   Event dead = kNever;       // a revocation was answered
+
+  [[nodiscard]] bool personal() const { return !name.empty(); }
 };
 
 struct KnownUser {
@@ -32,8 +35,10 @@ struct KnownUser {
   bool exists = true;
   bool active = true;
   store::RoleSet roles;
-  Event changed = 0;      // the last change was answered; the fields above are as of then
-  bool changing = false;  // a change is under way: the fields above may be old
+  Event changed = 0;           // the last change was answered; the fields above are as of then
+  bool changing = false;       // a change is under way: the fields above may be old
+  Event personal_changed = 0;  // the last of these was answered
+  std::uint64_t personal_under_way = 0;  // what replaces or removes its personal tokens
   std::uint64_t issues_under_way = 0;
   std::uint64_t issues_unknown = 0;  // under way at a crash: perhaps they exist
   std::vector<std::size_t> tokens;   // in the order of their answers
@@ -49,11 +54,17 @@ class Oracle {
   std::vector<KnownUser> users;
   std::vector<KnownToken> tokens;
 
-  // A change that revokes all tokens of the user, or all but one, begins: none of the others is
-  // sure any more.
-  void begin_revoking(std::size_t user, const store::Locator& except);
+  enum class Which : std::uint8_t { all, dated };
+  // A change that revokes all tokens of the user, or its dated ones, but for one, begins: none of
+  // the others is sure any more.
+  void begin_revoking(std::size_t user, Which which, const store::Locator& except);
   // It was answered; `begun` is when it was asked for.
-  void finish_revoking(std::size_t user, const store::Locator& except, Event begun);
+  void finish_revoking(std::size_t user, Which which, const store::Locator& except, Event begun);
+
+  // The same for what ends the user's personal tokens of a name that are older than `bound`.
+  void begin_ending(std::size_t user, const std::string& name);
+  void finish_ending(std::size_t user, const std::string& name, const store::Locator& bound,
+                     Event begun);
 
   // The verdict on an answer of authenticate(), empty if it is right. `asked` is when the question
   // was put, `asked_ms` and `answered_ms` the time then and at the answer.

@@ -89,6 +89,7 @@ struct Traffic::Issue final : Question {
                                .text = operation.token,
                                .locator = operation.locator,
                                .expires_ms = operation.expires_ms,
+                               .name = {},
                                .issued = oracle.tick(),
                                .may_be_dead = !undisturbed});
     } else if (operation.result.error() == core::Errc::unavailable) {
@@ -104,6 +105,74 @@ struct Traffic::Issue final : Question {
   store::IssueToken operation;
 };
 
+// A named token, free of that name or in the place of another.
+struct Traffic::IssuePersonal final : Question {
+  IssuePersonal(Traffic& its_traffic, std::size_t its_user, const std::string& name,
+                bool regenerate)
+      : Question(its_traffic, its_user),
+        certain(!known().changing && known().personal_under_way == 0) {
+    ++known().personal_under_way;
+    operation.user = operation.issuer = known().id;
+    operation.name = name;
+    operation.regenerate = regenerate;
+    operation.then<&IssuePersonal::on_answer>(*this);
+    if (regenerate) traffic.oracle_.begin_ending(user, name);
+  }
+  void on_answer() {
+    Oracle& oracle = traffic.oracle_;
+    --known().personal_under_way;
+    if (traffic.judge_write(operation, asked)) {
+      const bool undisturbed = certain && !known().changing && known().changed < asked &&
+                               known().personal_under_way == 0 && known().personal_changed < asked;
+      oracle.tick();
+      // The one that it replaced has ended, and so have those before that one. Where the name was
+      // free, some core may still have to hear of what made it so.
+      if (operation.regenerate) {
+        oracle.finish_ending(user, operation.name, operation.locator, asked);
+      }
+      known().tokens.push_back(oracle.tokens.size());
+      oracle.tokens.push_back({.user = user,
+                               .text = operation.token,
+                               .locator = operation.locator,
+                               .expires_ms = operation.expires_ms,
+                               .name = operation.name,
+                               .issued = oracle.tick(),
+                               .may_be_dead = !undisturbed});
+      known().personal_changed = oracle.now();
+    }
+    traffic.end(*this);
+  }
+  // What it may have ended was marked when it was asked for.
+  void abandon() override { --known().personal_under_way; }
+  bool certain;  // nothing else that could end it was under way when it was asked for
+  store::IssuePersonalToken operation;
+};
+
+struct Traffic::RemovePersonal final : Question {
+  RemovePersonal(Traffic& its_traffic, std::size_t its_user, const std::string& name)
+      : Question(its_traffic, its_user) {
+    ++known().personal_under_way;
+    operation.user = known().id;
+    operation.name = name;
+    operation.then<&RemovePersonal::on_answer>(*this);
+    traffic.oracle_.begin_ending(user, name);
+  }
+  void on_answer() {
+    --known().personal_under_way;
+    Oracle& oracle = traffic.oracle_;
+    oracle.tick();
+    if (traffic.judge_write(operation, asked)) {
+      store::Locator last;
+      last.bytes.fill(0xff);
+      oracle.finish_ending(user, operation.name, last, asked);
+      known().personal_changed = oracle.now();
+    }
+    traffic.end(*this);
+  }
+  void abandon() override { --known().personal_under_way; }
+  store::RemovePersonalToken operation;
+};
+
 struct Traffic::Revoke final : Question {
   Revoke(Traffic& its_traffic, std::size_t its_token)
       : Question(its_traffic, its_traffic.oracle_.tokens[its_token].user),
@@ -112,6 +181,7 @@ struct Traffic::Revoke final : Question {
     its.may_be_dead = true;
     operation.user = known().id;
     operation.locator = its.locator;
+    if (its.personal()) operation.token_kind = store::TokenKind::personal;
     operation.then<&Revoke::on_answer>(*this);
   }
   void on_answer() {
@@ -132,8 +202,11 @@ struct Traffic::Change final : Question {
     operation.then<&Change::on_answer>(*this);
   }
   [[nodiscard]] bool revokes() const { return operation.active || operation.revoke_tokens; }
+  [[nodiscard]] Oracle::Which which() const {
+    return operation.revoke_dated_only ? Oracle::Which::dated : Oracle::Which::all;
+  }
   void begin() {
-    if (revokes()) traffic.oracle_.begin_revoking(user, operation.revoke_except);
+    if (revokes()) traffic.oracle_.begin_revoking(user, which(), operation.revoke_except);
   }
   void on_answer() {
     Oracle& oracle = traffic.oracle_;
@@ -143,7 +216,7 @@ struct Traffic::Change final : Question {
       known().roles = operation.user.roles;
       known().changed = oracle.now();
       known().changing = false;
-      if (revokes()) oracle.finish_revoking(user, operation.revoke_except, asked);
+      if (revokes()) oracle.finish_revoking(user, which(), operation.revoke_except, asked);
     } else if (operation.result.error() == core::Errc::not_found) {
       if (known().exists) traffic.fault("an existing user was not found");
       known().changing = false;
@@ -157,7 +230,7 @@ struct Traffic::Change final : Question {
 struct Traffic::Delete final : Question {
   Delete(Traffic& its_traffic, std::size_t its_user) : Question(its_traffic, its_user) {
     known().changing = true;
-    traffic.oracle_.begin_revoking(user, {});
+    traffic.oracle_.begin_revoking(user, Oracle::Which::all, {});
     operation.id = known().id;
     operation.then<&Delete::on_answer>(*this);
   }
@@ -167,7 +240,7 @@ struct Traffic::Delete final : Question {
       known().exists = false;
       known().changed = traffic.oracle_.now();
       known().changing = false;
-      traffic.oracle_.finish_revoking(user, {}, asked);
+      traffic.oracle_.finish_revoking(user, Oracle::Which::all, {}, asked);
     }
     traffic.end(*this);
   }
@@ -258,6 +331,8 @@ void Traffic::ask() {
     case 3: return dice.one_in(4) ? create() : check_permissions();
     case 4:
     case 5: return revoke();
+    case 6:
+    case 7: return change_personal();
     default: break;
   }
   if (oracle_.tokens.empty() || dice.one_in(3)) return issue();
@@ -275,6 +350,19 @@ void Traffic::issue() {
   const auto lifetime_ms =
       static_cast<std::int64_t>(1 + world_.dice().below(options_.lifetime_ms_max));
   Issue& question = begin(std::make_unique<Issue>(*this, any_user(), lifetime_ms));
+  world_.store(any_core()).write(question.operation);
+}
+
+void Traffic::change_personal() {
+  Dice& dice = world_.dice();
+  const std::size_t user = any_user();
+  const std::string name(1, dice.one_in(2) ? 'a' : 'b');
+  if (dice.one_in(6)) {
+    RemovePersonal& question = begin(std::make_unique<RemovePersonal>(*this, user, name));
+    return world_.store(any_core()).write(question.operation);
+  }
+  IssuePersonal& question =
+      begin(std::make_unique<IssuePersonal>(*this, user, name, dice.one_in(2)));
   world_.store(any_core()).write(question.operation);
 }
 
@@ -298,10 +386,10 @@ void Traffic::change() {
     case 3:
       question.operation.revoke_tokens = true;
       if (!question.known().tokens.empty()) {
-        question.operation.revoke_except = oracle_.tokens[question.known().tokens.back()].locator;
+        const KnownToken& kept = oracle_.tokens[question.known().tokens.back()];
+        question.operation.revoke_except = kept.locator;
+        if (kept.personal()) question.operation.revoke_except_kind = store::TokenKind::personal;
       }
-      // The traffic's tokens are all dated: the two kinds of revocation say the same of them, and
-      // each must stand up to the other.
       question.operation.revoke_dated_only = dice.one_in(2);
       break;
     default:

@@ -39,6 +39,8 @@ class Traffic {
   struct Question;
   struct Ask;
   struct Issue;
+  struct IssuePersonal;
+  struct RemovePersonal;
   struct Revoke;
   struct Change;
   struct Delete;
@@ -55,6 +57,7 @@ class Traffic {
 
   void ask_about(std::size_t token, std::size_t core);
   void issue();
+  void change_personal();
   void revoke();
   void change();
   void remove();

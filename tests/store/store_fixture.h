@@ -136,10 +136,24 @@ class StoreFixture : public testing::Test {
   };
   Token issue(const UserId& user, std::size_t core = 0, std::int64_t lifetime_ms = 0,
               TokenKind kind = TokenKind::issued) {
+    if (kind == TokenKind::personal) {
+      return issue_personal(user, "token " + std::to_string(named++), core);
+    }
     Asked<IssueToken> operation;
     operation.user = operation.issuer = user;
     operation.token_kind = kind;
     operation.lifetime_ms = lifetime_ms;
+    store(core).write(operation);
+    settle();
+    EXPECT_TRUE(operation.succeeded());
+    return {std::string(view_of(operation.token)), operation.locator, operation.expires_ms};
+  }
+  Token issue_personal(const UserId& user, const std::string& name, std::size_t core = 0,
+                       bool regenerate = false) {
+    Asked<IssuePersonalToken> operation;
+    operation.user = operation.issuer = user;
+    operation.name = name;
+    operation.regenerate = regenerate;
     store(core).write(operation);
     settle();
     EXPECT_TRUE(operation.succeeded());
@@ -182,6 +196,7 @@ class StoreFixture : public testing::Test {
 
   Identity identity;
   UserId root;
+  int named = 0;  // personal tokens that were given a name here
   ManualExecutor readers;
   ManualExecutor hashers;
   CountingWaker committer_waker;

@@ -99,6 +99,7 @@ TEST_F(ConfigTest, DefaultsAreComplete) {
   EXPECT_EQ(config.data, "./data");
   EXPECT_EQ(config.token_lifetime_ms, 90LL * 86'400'000);
   EXPECT_EQ(config.tokens_per_user_max, 50U);
+  EXPECT_EQ(config.personal_tokens_per_user_max, 100U);
   EXPECT_FALSE(config.create_tokens_for_users);
   EXPECT_TRUE(config.rate_limiter);
   EXPECT_EQ(config.rate_limiter_calls_max, 10U);

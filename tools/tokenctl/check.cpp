@@ -5,6 +5,7 @@
 
 #include "store/meta.h"
 #include "store/permission.h"
+#include "store/personal_token.h"
 #include "store/token.h"
 #include "store/user.h"
 
@@ -37,7 +38,7 @@ class Check {
 
   Result<CheckReport> run() {
     for (const auto family : {Family::tokens, Family::users, Family::usernames, Family::emails,
-                              Family::members, Family::permissions}) {
+                              Family::members, Family::permissions, Family::personal_tokens}) {
       core::Result<void> read;
       const auto scanned =
           database_.scan(family, {}, [&](std::string_view key, std::string_view value) {
@@ -76,6 +77,7 @@ class Check {
           fault("permissions", key, "does not decode");
         }
         return {};
+      case Family::personal_tokens: return look_at_personal_tokens(key, value);
       case Family::meta:
       case Family::count_: return {};
     }
@@ -150,6 +152,25 @@ class Check {
     if (!user) return std::unexpected(user.error());
     if (!*user || !(*user)->roles.has(static_cast<store::Role>(role))) {
       fault("members", key, "is a role that the user does not have");
+    }
+    return {};
+  }
+
+  Result<void> look_at_personal_tokens(std::string_view key, std::string_view value) {
+    const auto user = user_of(key);
+    if (!user) return std::unexpected(user.error());
+    if (!*user) fault("personal_tokens", key, "belongs to no user");
+    const auto tokens = store::decode_personal_tokens(value);
+    if (!tokens) {
+      fault("personal_tokens", key, "does not decode");
+      return {};
+    }
+    for (const store::PersonalToken& token : *tokens) {
+      std::string record;
+      const auto found =
+          database_.get(Family::tokens, store::view_of(token.locator), store::Reach::disk, record);
+      if (!found) return std::unexpected(found.error());
+      if (*found != store::Found::yes) fault("personal_tokens", key, "names a token that is gone");
     }
     return {};
   }

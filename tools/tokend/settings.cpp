@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "store/personal_token.h"
 #include "tools/tokend/units.h"
 
 namespace tokend::tools {
@@ -120,6 +121,14 @@ constexpr Setting kSettings[] = {
      .least = 1,
      .greatest = 10'000,
      .original = "MAX_RESUME_LOGIN_TOKENS"},
+    {.name = "max-personal-access-tokens",
+     .group = kIssuing,
+     .kind = Kind::count,
+     .fallback = "100",
+     .help = "Personal access tokens that a user may have",
+     .target = TARGET(personal_tokens_per_user_max),
+     .least = 0,
+     .greatest = store::kPersonalTokensMax},
 
     {.name = "admin-username",
      .group = kAdmin,
