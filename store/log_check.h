@@ -8,8 +8,9 @@
 // of it, but never the beginning of another. An intact beginning behind an unreadable place proves
 // that something was lost which had been synced, and so perhaps acknowledged.
 //
-// What this can't notice: damage to the very last record, which looks like a crash during its
-// write.
+// What this does not notice: damage that reaches to the end of a log, be it one record or many,
+// which looks like a crash; an older log that ends early at the end of a record, since the sequence
+// numbers of the batches are not compared, neither within a log nor from one to the next.
 //
 // Format: "Write Ahead Log File Format" of RocksDB's documentation; the log files of LevelDB.
 
