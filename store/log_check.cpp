@@ -41,15 +41,12 @@ struct Record {
     return piece == Piece::full || piece == Piece::first;
   }
   [[nodiscard]] bool ends() const noexcept { return piece == Piece::full || piece == Piece::last; }
-  // RocksDB begins a log with a batch without changes. A piece too short for its header is what
-  // fits at the end of a block.
-  [[nodiscard]] bool begins_changes() const noexcept {
-    if (!begins()) return false;
-    if (payload.size() < kBatchHeaderBytes) return true;
-    std::uint32_t count = 0;
-    std::memcpy(&count, payload.data() + kBatchCountAt, sizeof(count));
-    return count > 0;
-  }
+};
+
+// The first bytes of a batch.
+struct BatchHeader {
+  std::uint64_t sequence = 0;  // of its first change
+  std::uint32_t changes = 0;
 };
 
 // RocksDB stores checksums so, because a checksum of bytes that hold checksums is a poor one.
@@ -71,11 +68,18 @@ std::optional<Record> read_record(std::string_view bytes) noexcept {
   return Record{static_cast<Piece>(type), bytes.substr(kHeaderBytes, length)};
 }
 
-// One pass over one log.
+bool is_zero(std::string_view bytes) noexcept {
+  return bytes.find_first_not_of('\0') == std::string_view::npos;
+}
+
+// One pass over all logs, the oldest first. It goes on behind the place where recovery stops, to
+// see what lies there.
 class LogReader {
  public:
   // False: the file can't be read.
   [[nodiscard]] bool read(const std::string& path) {
+    path_ = path;
+    offset_ = 0;
     std::ifstream file(path, std::ios::binary);
     std::array<char, kBlockBytes> block{};
     while (file) {
@@ -84,15 +88,15 @@ class LogReader {
       read_block({block.data(), bytes});
       offset_ += bytes;
     }
-    if (in_record_) stop_at(record_at_);
+    if (in_record_) give_up(record_at_);
+    zeros_at_.reset();
     return file.eof();
   }
-
-  [[nodiscard]] std::size_t batches() const noexcept { return batches_; }
-  [[nodiscard]] std::size_t batches_behind() const noexcept { return batches_behind_; }
-  [[nodiscard]] std::uint64_t stopped_at() const noexcept { return stopped_at_.value_or(offset_); }
-  // It ends with a whole record, or with zeros behind one: the file is filled with them ahead.
-  [[nodiscard]] bool is_whole() const noexcept { return !cut_; }
+  void report(LogReport& report) const {
+    report.cut_file = cut_file_;
+    report.cut_at = cut_at_;
+    report.batches_behind = batches_behind_;
+  }
 
  private:
   void read_block(std::string_view block) {
@@ -104,9 +108,7 @@ class LogReader {
         at += record->bytes();
         continue;
       }
-      stop_at(in_record_ ? record_at_ : offset_ + at);
-      cut_ = cut_ || in_record_ || rest.find_first_not_of('\0') != std::string_view::npos;
-      in_record_ = false;
+      stop_reading(rest, offset_ + at);
       // A length can't be trusted here, so every place may be the next record's.
       do {
         ++at;
@@ -114,106 +116,127 @@ class LogReader {
     }
     // Less than a header fits behind the last record of a block, and is zero. The end of the file
     // may lie within a header.
-    if (block.substr(at).find_first_not_of('\0') != std::string_view::npos) {
-      stop_at(in_record_ ? record_at_ : offset_ + at);
-      cut_ = true;
+    const std::string_view rest = block.substr(at);
+    if (!is_zero(rest)) stop_reading(rest, offset_ + at);
+  }
+  // No record begins here. Zeros are the end of a log, unless something follows.
+  void stop_reading(std::string_view rest, std::uint64_t at) {
+    if (in_record_ || !is_zero(rest)) {
+      give_up(in_record_ ? record_at_ : zeros_at_.value_or(at));
+    } else if (!zeros_at_) {
+      zeros_at_ = at;
     }
   }
   void take(const Record& record, std::uint64_t at) {
-    const bool expected = in_record_ ? !record.begins() : record.begins();
-    if (!stopped_at_ && !expected) {
-      stop_at(in_record_ ? record_at_ : at);
-      cut_ = true;
-    }
-    if (stopped_at_) {
-      cut_ = true;
-      if (record.begins_changes()) ++batches_behind_;
-      return;
-    }
+    if (zeros_at_) give_up(*zeros_at_);
+    if (in_record_ == record.begins()) give_up(in_record_ ? record_at_ : at);
     if (record.begins()) {
       record_at_ = at;
-      if (record.begins_changes()) ++batches_;
+      header_.clear();
+    } else if (!in_record_) {
+      return;
     }
     in_record_ = !record.ends();
+    if (header_.size() == kBatchHeaderBytes) return;
+    header_ += record.payload.substr(0, kBatchHeaderBytes - header_.size());
+    if (header_.size() == kBatchHeaderBytes) take(header());
   }
-  void stop_at(std::uint64_t offset) {
-    if (!stopped_at_) {
-      stopped_at_ = offset;
-      cut_ = in_record_;
+  void take(const BatchHeader& batch) {
+    // RocksDB begins some logs with a batch without changes.
+    if (batch.changes == 0) return;
+    if (is_cut()) {
+      // A piece of the record that was cut may hold what looks like a record; it is no later batch.
+      // Where not even one batch is readable before it, a start too many is refused rather than one
+      // too few.
+      if (!next_sequence_ || batch.sequence > *next_sequence_) ++batches_behind_;
+      return;
     }
+    if (next_sequence_ && batch.sequence != *next_sequence_) {
+      give_up(record_at_);
+      ++batches_behind_;
+      return;
+    }
+    next_sequence_ = batch.sequence + batch.changes;
+  }
+  [[nodiscard]] BatchHeader header() const noexcept {
+    BatchHeader batch;
+    std::memcpy(&batch.sequence, header_.data(), sizeof(batch.sequence));
+    std::memcpy(&batch.changes, header_.data() + kBatchCountAt, sizeof(batch.changes));
+    return batch;
+  }
+  [[nodiscard]] bool is_cut() const noexcept { return !cut_file_.empty(); }
+  // Nothing from here on would be recovered, in this log and the later ones.
+  void give_up(std::uint64_t at) {
+    in_record_ = false;
+    zeros_at_.reset();
+    if (is_cut()) return;
+    cut_file_ = path_;
+    cut_at_ = at;
   }
 
-  std::uint64_t offset_ = 0;     // of the block
-  std::uint64_t record_at_ = 0;  // of the record whose pieces are being read
+  std::string path_;
+  std::uint64_t offset_ = 0;  // of the block
+  // Of the record whose pieces are being read.
   bool in_record_ = false;
-  std::optional<std::uint64_t> stopped_at_;
-  bool cut_ = false;  // where it stopped there was something
-  std::size_t batches_ = 0;
+  std::uint64_t record_at_ = 0;
+  std::string header_;
+  std::optional<std::uint64_t> zeros_at_;  // of this log
+  std::optional<std::uint64_t> next_sequence_;
+  std::string cut_file_;
+  std::uint64_t cut_at_ = 0;
   std::size_t batches_behind_ = 0;
 };
-
-Result<std::vector<std::string>> logs_of(const std::string& directory) {
-  std::vector<std::string> logs;
-  std::error_code error;
-  if (!std::filesystem::exists(directory, error)) return logs;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    if (entry.path().extension() == ".log") logs.push_back(entry.path().string());
-  }
-  if (error) return fail(Errc::io, "cannot read " + directory + ": " + error.message());
-  // Their numbers have leading zeros.
-  std::ranges::sort(logs);
-  return logs;
-}
 
 }  // namespace
 
 Result<LogReport> check_logs(const std::string& directory) {
-  LogReport report;
-  auto missing = missing_logs(directory);
-  if (!missing) return std::unexpected(std::move(missing).error());
-  report.missing = *std::move(missing);
-  const auto logs = logs_of(directory);
-  if (!logs) return std::unexpected(logs.error());
-  for (const std::string& log : *logs) {
-    LogReader reader;
+  auto logs = listed_logs(directory);
+  if (!logs) return std::unexpected(std::move(logs).error());
+  LogReader reader;
+  for (const std::string& log : logs->present) {
     if (!reader.read(log)) return fail(Errc::io, "cannot read the write-ahead log " + log);
-    if (!report.cut_file.empty()) {
-      report.batches_behind += reader.batches() + reader.batches_behind();
-    } else if (!reader.is_whole()) {
-      report.cut_file = log;
-      report.cut_at = reader.stopped_at();
-      report.batches_behind = reader.batches_behind();
-    }
   }
+  LogReport report;
+  reader.report(report);
+  report.missing = std::move(logs->missing);
   return report;
 }
 
 Result<void> cut_logs(const std::string& directory, const LogReport& report) {
-  if (report.cut_file.empty()) return {};
-  const auto logs = logs_of(directory);
-  if (!logs) return std::unexpected(logs.error());
-  std::error_code error;
-  // From the last one on: what is left after a crash meanwhile is still a beginning.
-  for (auto log = logs->rbegin(); log != logs->rend() && *log > report.cut_file; ++log) {
-    std::filesystem::remove(*log, error);
-    if (error) return fail(Errc::io, "cannot remove " + *log + ": " + error.message());
+  if (!report.cut_file.empty()) {
+    const auto logs = listed_logs(directory);
+    if (!logs) return std::unexpected(logs.error());
+    std::error_code error;
+    // From the last one on: what is left after a crash meanwhile is still a beginning.
+    for (auto log = logs->present.rbegin(); log != logs->present.rend() && *log != report.cut_file;
+         ++log) {
+      std::filesystem::remove(*log, error);
+      if (error) return fail(Errc::io, "cannot remove " + *log + ": " + error.message());
+    }
+    const int file = ::open(report.cut_file.c_str(), O_WRONLY | O_CLOEXEC);
+    const bool done =
+        file >= 0 && ftruncate(file, static_cast<off_t>(report.cut_at)) == 0 && fsync(file) == 0;
+    const int code = errno;
+    if (file >= 0) ::close(file);
+    if (!done) return fail(Errc::io, "cannot cut " + report.cut_file + ": " + std::strerror(code));
   }
-  const int file = ::open(report.cut_file.c_str(), O_WRONLY | O_CLOEXEC);
-  const bool done =
-      file >= 0 && ftruncate(file, static_cast<off_t>(report.cut_at)) == 0 && fsync(file) == 0;
-  const int failed = errno;
-  if (file >= 0) ::close(file);
-  if (!done) return fail(Errc::io, "cannot cut " + report.cut_file + ": " + std::strerror(failed));
-  return {};
+  // Only now: until then a crash leaves something to refuse.
+  return report.is_damage() ? list_present_logs(directory) : Result<void>{};
 }
 
 std::string describe(const LogReport& report) {
-  if (!report.missing.empty()) {
-    return "the write-ahead log " + report.missing.front() + " is missing";
+  std::string text;
+  for (const std::string& name : report.missing) {
+    text += (text.empty() ? "the write-ahead log " : ", ") + name;
   }
-  return "the write-ahead log " + report.cut_file + " is damaged at byte " +
-         std::to_string(report.cut_at) + ": behind it lie " +
-         std::to_string(report.batches_behind) + " intact batches, whose writes were acknowledged";
+  if (!text.empty()) text += report.missing.size() == 1 ? " is missing" : " are missing";
+  if (report.batches_behind > 0) {
+    if (!text.empty()) text += "; ";
+    text += "the write-ahead log " + report.cut_file + " is damaged at byte " +
+            std::to_string(report.cut_at) + ": behind that place lie " +
+            std::to_string(report.batches_behind) + " intact batches";
+  }
+  return text;
 }
 
 }  // namespace tokend::store

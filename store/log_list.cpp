@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
+#include <utility>
 
 namespace tokend::store {
 namespace {
@@ -44,22 +46,55 @@ Result<void> write_file(const std::string& path, const std::string& text) {
   return result;
 }
 
+Result<std::vector<std::string>> names_on_disk(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  if (!std::filesystem::exists(directory, error)) return names;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    if (entry.path().extension() == ".log") names.push_back(entry.path().filename().string());
+  }
+  if (error) return fail(Errc::io, "cannot read " + directory + ": " + error.message());
+  std::ranges::sort(names, LogOrder());
+  return names;
+}
+
+template <class Names>
+Result<void> save(const std::string& directory, const Names& names) {
+  std::string text;
+  for (const std::string& name : names) text += name + "\n";
+  const std::string path = directory + "/" + kLogListName;
+  const std::string fresh = path + ".new";
+  if (auto written = write_file(fresh, text); !written) return written;
+  if (std::rename(fresh.c_str(), path.c_str()) != 0) return failed("cannot rename " + fresh);
+  return sync_directory(directory);
+}
+
 }  // namespace
 
-Result<std::vector<std::string>> missing_logs(const std::string& directory) {
-  std::vector<std::string> missing;
+Result<ListedLogs> listed_logs(const std::string& directory) {
+  auto names = names_on_disk(directory);
+  if (!names) return std::unexpected(std::move(names).error());
+  ListedLogs logs;
   const std::filesystem::path list = std::filesystem::path(directory) / kLogListName;
   std::error_code error;
-  if (!std::filesystem::exists(list, error)) return missing;
-  std::ifstream lines(list);
-  std::string name;
-  while (std::getline(lines, name)) {
-    if (!std::filesystem::exists(std::filesystem::path(directory) / name, error)) {
-      missing.push_back(name);
+  if (std::filesystem::exists(list, error)) {
+    const std::vector<std::string> present = *std::move(names);
+    names->clear();
+    std::ifstream lines(list);
+    for (std::string name; std::getline(lines, name);) {
+      const bool is_there = std::ranges::find(present, name) != present.end();
+      (is_there ? *names : logs.missing).push_back(name);
     }
+    if (lines.bad() || !lines.eof()) return fail(Errc::io, "cannot read " + list.string());
   }
-  if (lines.bad() || !lines.eof()) return fail(Errc::io, "cannot read " + list.string());
-  return missing;
+  for (const std::string& name : *names) logs.present.push_back(directory + "/" + name);
+  return logs;
+}
+
+Result<void> list_present_logs(const std::string& directory) {
+  const auto names = names_on_disk(directory);
+  if (!names) return std::unexpected(names.error());
+  return save(directory, *names);
 }
 
 Result<void> LogList::add(const std::string& path) {
@@ -68,7 +103,7 @@ Result<void> LogList::add(const std::string& path) {
   const std::string directory = log.parent_path().string();
   if (auto adopted = adopt(directory); !adopted) return adopted;
   names_.insert(log.filename().string());
-  return save(directory);
+  return save(directory, names_);
 }
 
 Result<void> LogList::remove(const std::string& path) {
@@ -76,29 +111,21 @@ Result<void> LogList::remove(const std::string& path) {
   const std::lock_guard lock(mutex_);
   const std::string directory = log.parent_path().string();
   if (auto adopted = adopt(directory); !adopted) return adopted;
-  if (names_.erase(log.filename().string()) == 0) return {};
-  return save(directory);
+  const auto end = names_.upper_bound(log.filename().string());
+  if (end == names_.begin()) return {};
+  names_.erase(names_.begin(), end);
+  return save(directory, names_);
 }
 
 Result<void> LogList::adopt(const std::string& directory) {
   if (adopted_) return {};
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    if (entry.path().extension() == ".log") names_.insert(entry.path().filename().string());
+  const auto logs = listed_logs(directory);
+  if (!logs) return std::unexpected(logs.error());
+  for (const std::string& path : logs->present) {
+    names_.insert(std::filesystem::path(path).filename().string());
   }
-  if (error) return fail(Errc::io, "cannot read " + directory + ": " + error.message());
   adopted_ = true;
   return {};
-}
-
-Result<void> LogList::save(const std::string& directory) {
-  std::string text;
-  for (const std::string& name : names_) text += name + "\n";
-  const std::string path = directory + "/" + kLogListName;
-  const std::string fresh = path + ".new";
-  if (auto written = write_file(fresh, text); !written) return written;
-  if (std::rename(fresh.c_str(), path.c_str()) != 0) return failed("cannot rename " + fresh);
-  return sync_directory(directory);
 }
 
 }  // namespace tokend::store

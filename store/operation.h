@@ -146,7 +146,7 @@ enum class WriteKind : std::uint8_t {
 };
 
 [[nodiscard]] constexpr bool issues(WriteKind kind) noexcept {
-  return kind <= WriteKind::issue_personal_token;
+  return kind == WriteKind::issue_token || kind == WriteKind::issue_personal_token;
 }
 
 struct Write : Operation {

@@ -23,7 +23,7 @@ inline constexpr std::size_t kPersonalTokenNameBytesMax = 256;
 // So many of a user's at most, whatever the setting says: the record is rewritten at each change.
 inline constexpr std::size_t kPersonalTokensMax = 1000;
 // What the list shows of a token's text. It can't be shown without being stored: these are the
-// only characters of a token that are. 128 of its random bits remain unknown.
+// only characters of a token that are. They hold 34 of its 160 random bits.
 inline constexpr std::size_t kLastPartCharacters = 6;
 
 struct PersonalToken {

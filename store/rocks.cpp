@@ -208,9 +208,16 @@ Result<void> keep_logs(const std::string& path, const std::filesystem::path& kep
                                std::filesystem::copy_options::overwrite_existing, error);
     if (error) break;
   }
-  if (!error) return {};
-  return fail(Errc::io,
-              "cannot keep the damaged logs in " + kept.string() + ": " + error.message());
+  std::string message = error.message();
+  if (!error) {
+    // Before the originals are cut.
+    const int directory = ::open(kept.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool synced = directory >= 0 && syncfs(directory) == 0;
+    if (!synced) message = std::strerror(errno);
+    if (directory >= 0) ::close(directory);
+    if (synced) return {};
+  }
+  return fail(Errc::io, "cannot keep the damaged logs in " + kept.string() + ": " + message);
 }
 
 // Makes the logs ready for RocksDB: whole up to where they end. Returns the damage that was
@@ -224,14 +231,15 @@ Result<std::string> prepare_logs(const RocksOptions& options, const std::string&
     if (!options.accept_log_damage) {
       return fail(Errc::corrupt,
                   what +
-                      ". Starting would lose them. Bring back the data directory from a copy, "
-                      "or start tokend once with --accept-log-damage to go on without them");
+                      ". Starting would lose what was acknowledged there. Bring back the data "
+                      "directory from a copy, or start tokend once with --accept-log-damage to "
+                      "go on with what lies before");
     }
     const std::filesystem::path kept = std::filesystem::path(options.directory) / "damaged-logs";
     if (auto copied = keep_logs(path, kept); !copied) {
       return std::unexpected(std::move(copied).error());
     }
-    accepted = what + ". Accepted: they are lost; the logs are kept in " + kept.string();
+    accepted = what + ". Accepted: what lay there is lost; the logs are kept in " + kept.string();
   }
   if (auto cut = cut_logs(path, *report); !cut) return std::unexpected(std::move(cut).error());
   return accepted;

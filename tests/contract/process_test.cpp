@@ -269,7 +269,7 @@ TEST_F(DamagedLog, IsRefusedAndCanBeAccepted) {
   EXPECT_GT(left, 0U);
   EXPECT_LT(left, kTokens);
   EXPECT_EQ(server_.stop(), 0);
-  EXPECT_THAT(server_.log(), HasSubstr("Accepted: they are lost"));
+  EXPECT_THAT(server_.log(), HasSubstr("Accepted: what lay there is lost"));
   server_.settings().flags = {};
   ASSERT_TRUE(server_.start()) << server_.report();
   EXPECT_EQ(tokens_that_work(), left);

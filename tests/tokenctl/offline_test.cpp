@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "store/bootstrap.h"
 #include "store/password.h"
@@ -71,6 +73,32 @@ TEST_F(OfflineTest, NoStoreIsMadeByLooking) {
   ASSERT_FALSE(store.has_value());
   EXPECT_EQ(store.error().code, core::Errc::not_found);
   EXPECT_TRUE(std::filesystem::is_empty(folder_));
+}
+
+TEST_F(OfflineTest, ADamagedLogIsRefusedAsByTheServer) {
+  make_store();
+  const auto database = open_database();
+  const auto writes = database->make_batch();
+  for (int change = 0; change < 10; ++change) {
+    writes->clear();
+    writes->put(store::Family::meta, "change" + std::to_string(change), "value");
+    ASSERT_TRUE(database->commit(*writes));
+  }
+  const std::string killed = folder_ + "/killed";
+  std::filesystem::create_directory(killed);
+  std::filesystem::copy(folder_ + "/db", killed + "/db", std::filesystem::copy_options::recursive);
+  for (const auto& entry : std::filesystem::directory_iterator(killed + "/db")) {
+    if (entry.path().extension() != ".log") continue;
+    std::fstream log(entry.path(), std::ios::binary | std::ios::in | std::ios::out);
+    const std::string content{std::istreambuf_iterator<char>(log), {}};
+    log.clear();
+    log.seekp(static_cast<std::streamoff>(content.find("change5")));
+    log << "damage5";
+  }
+  const auto store = OfflineStore::open(killed, kCost);
+  ASSERT_FALSE(store.has_value());
+  EXPECT_EQ(store.error().code, core::Errc::corrupt);
+  EXPECT_NE(store.error().message.find("is damaged at byte"), std::string::npos);
 }
 
 TEST_F(OfflineTest, AStoreWithoutAUserGetsNone) {
