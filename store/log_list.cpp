@@ -72,22 +72,25 @@ Result<void> save(const std::string& directory, const Names& names) {
 }  // namespace
 
 Result<ListedLogs> listed_logs(const std::string& directory) {
-  auto names = names_on_disk(directory);
-  if (!names) return std::unexpected(std::move(names).error());
+  const auto on_disk = names_on_disk(directory);
+  if (!on_disk) return std::unexpected(on_disk.error());
+  const auto path_of = [&](const std::string& name) { return directory + "/" + name; };
   ListedLogs logs;
-  const std::filesystem::path list = std::filesystem::path(directory) / kLogListName;
   std::error_code error;
-  if (std::filesystem::exists(list, error)) {
-    const std::vector<std::string> present = *std::move(names);
-    names->clear();
-    std::ifstream lines(list);
-    for (std::string name; std::getline(lines, name);) {
-      const bool is_there = std::ranges::find(present, name) != present.end();
-      (is_there ? *names : logs.missing).push_back(name);
-    }
-    if (lines.bad() || !lines.eof()) return fail(Errc::io, "cannot read " + list.string());
+  const std::string list = path_of(kLogListName);
+  if (!std::filesystem::exists(list, error)) {
+    for (const std::string& name : *on_disk) logs.present.push_back(path_of(name));
+    return logs;
   }
-  for (const std::string& name : *names) logs.present.push_back(directory + "/" + name);
+  std::ifstream lines(list);
+  for (std::string name; std::getline(lines, name);) {
+    if (std::ranges::find(*on_disk, name) != on_disk->end()) {
+      logs.present.push_back(path_of(name));
+    } else {
+      logs.missing.push_back(name);
+    }
+  }
+  if (lines.bad() || !lines.eof()) return fail(Errc::io, "cannot read " + list);
   return logs;
 }
 
