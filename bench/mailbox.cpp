@@ -7,15 +7,12 @@
 #include <thread>
 #include <vector>
 
+#include "bench/idle.h"
 #include "core/error.h"
 #include "core/mailbox.h"
 
 namespace tokend::bench {
 namespace {
-
-struct NobodySleeps final : core::Waker {
-  void wake() noexcept override {}
-};
 
 struct Numbered : core::Message {
   int number = 0;

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "bench/memory_transport.h"
 #include "core/error.h"
 #include "core/session.h"
 #include "http/http_session.h"
@@ -26,23 +27,6 @@ std::string request() {
          "X-User-Id: abcdefghijkmnopqr\r\nContent-Type: application/json\r\nContent-Length: " +
          std::to_string(kBody.size()) + "\r\n\r\n" + std::string(kBody);
 }
-
-class MemoryTransport final : public core::Transport {
- public:
-  explicit MemoryTransport(core::BlockPool& blocks) : output_(blocks) {}
-  core::SendBuffer& output() noexcept override { return output_; }
-  void flush_later() noexcept override {}
-  void pause_reading() noexcept override { CHECK(false); }
-  void resume_reading() noexcept override {}
-  void set_deadline(std::int64_t) noexcept override {}
-  void finish() noexcept override { CHECK(false); }
-  void abort() noexcept override { CHECK(false); }
-  const core::PeerAddress& peer() const noexcept override { return peer_; }
-
- private:
-  core::SendBuffer output_;
-  core::PeerAddress peer_;
-};
 
 class ConstantApplication final : public http::Application {
  public:

@@ -22,6 +22,8 @@
 #include <utility>
 #include <vector>
 
+#include "bench/idle.h"
+#include "bench/memory_transport.h"
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/mailbox.h"
@@ -50,16 +52,6 @@ class FixedClock final : public core::Clock {
   [[nodiscard]] std::int64_t monotonic_ns() const noexcept override { return turn.monotonic_ns; }
   [[nodiscard]] std::int64_t wall_ms() const noexcept override { return turn.wall_ms; }
   core::TurnClock turn{.monotonic_ns = 1'000'000'000'000, .wall_ms = 1'760'000'000'000};
-};
-
-class NobodySleeps final : public core::Waker {
- public:
-  void wake() noexcept override {}
-};
-
-class Idle final : public store::Executor {
- public:
-  bool submit(store::Job&) noexcept override { return false; }
 };
 
 // SplitMix64: the same ids and tokens each time, whatever the C++ library's generators do.
@@ -134,23 +126,6 @@ class DiscardingDatabase final : public store::Database {
   tests::MemoryDatabase kept_;
   bool discards_ = false;
   std::size_t tokens_put_ = 0;
-};
-
-class MemoryTransport final : public core::Transport {
- public:
-  explicit MemoryTransport(core::BlockPool& blocks) : output_(blocks) {}
-  core::SendBuffer& output() noexcept override { return output_; }
-  void flush_later() noexcept override {}
-  void pause_reading() noexcept override { CHECK(false); }
-  void resume_reading() noexcept override {}
-  void set_deadline(std::int64_t) noexcept override {}
-  void finish() noexcept override { CHECK(false); }
-  void abort() noexcept override { CHECK(false); }
-  const core::PeerAddress& peer() const noexcept override { return peer_; }
-
- private:
-  core::SendBuffer output_;
-  core::PeerAddress peer_;
 };
 
 class NoLog final : public core::Log {

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/idle.h"
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/mailbox.h"
@@ -111,13 +112,6 @@ class StoreWorld {
   }
 
  private:
-  struct NobodySleeps final : core::Waker {
-    void wake() noexcept override {}
-  };
-  struct Idle final : store::Executor {
-    bool submit(store::Job&) noexcept override { return false; }
-  };
-
   void turn() noexcept {
     turn_clock_ = {.monotonic_ns = clock_.monotonic_ns(), .wall_ms = clock_.wall_ms()};
   }

@@ -1,118 +1,22 @@
 #include "store/log_check.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "store/crc32c.h"
 #include "store/log_list.h"
 #include "store/rocks.h"
+#include "tests/store/log_check_fixture.h"
 
 namespace tokend::store {
 namespace {
 
-namespace fs = std::filesystem;
 using core::Errc;
-
-constexpr int kBatches = 30;
-
-// A database as SIGKILL leaves it: a copy of one that is open.
-class LogCheck : public testing::Test {
- protected:
-  LogCheck() {
-    std::string pattern = (fs::temp_directory_path() / "tokend-log-check-XXXXXX").string();
-    root_ = mkdtemp(pattern.data());
-  }
-  ~LogCheck() override { fs::remove_all(root_); }
-
-  [[nodiscard]] static std::string key_of(int batch) { return "key" + std::to_string(100 + batch); }
-
-  [[nodiscard]] core::Result<std::unique_ptr<RocksDatabase>> open(const std::string& name,
-                                                                  bool accept = false) {
-    RocksOptions options;
-    options.directory = root_ + "/" + name;
-    options.block_cache_bytes = 1U << 20;
-    options.accept_log_damage = accept;
-    options.token_memtable_bytes = 64U << 10;
-    return RocksDatabase::open(options, clock_);
-  }
-  // `value_bytes` of each batch decide how many pieces its record has.
-  void crash_after_batches(std::size_t value_bytes) {
-    auto database = open("live");
-    ASSERT_TRUE(database) << database.error().message;
-    for (int batch = 0; batch < kBatches; ++batch) {
-      const auto writes = (*database)->make_batch();
-      writes->put(Family::users, key_of(batch), std::string(value_bytes, 'v'));
-      ASSERT_TRUE((*database)->commit(*writes));
-    }
-    fs::copy(root_ + "/live", root_ + "/crashed", fs::copy_options::recursive);
-    content_ = content_of(log());
-    while (!content_.empty() && content_.back() == '\0') content_.pop_back();
-  }
-  void restore() {
-    fs::remove_all(root_ + "/damaged");
-    fs::copy(root_ + "/crashed", root_ + "/damaged", fs::copy_options::recursive);
-  }
-  // The only log, in `crashed`.
-  [[nodiscard]] fs::path log() const { return log_in("crashed"); }
-  [[nodiscard]] fs::path log_in(const std::string& name) const {
-    const std::vector<fs::path> logs = logs_in(name);
-    EXPECT_EQ(logs.size(), 1U);
-    return logs.at(0);
-  }
-  // In order of their numbers.
-  [[nodiscard]] std::vector<fs::path> logs_in(const std::string& name) const {
-    std::vector<fs::path> logs;
-    for (const auto& entry : fs::directory_iterator(root_ + "/" + name + "/db")) {
-      if (entry.path().extension() == ".log") logs.push_back(entry.path());
-    }
-    std::ranges::sort(logs, LogOrder(), [](const fs::path& log) { return log.string(); });
-    return logs;
-  }
-  [[nodiscard]] static std::string content_of(const fs::path& file) {
-    std::ifstream stream(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
-  }
-  void flip(std::size_t offset, std::size_t bytes = 1) {
-    std::fstream file(log_in("damaged"), std::ios::binary | std::ios::in | std::ios::out);
-    for (std::size_t at = offset; at < offset + bytes; ++at) {
-      file.seekp(static_cast<std::streamoff>(at));
-      file.put(static_cast<char>(content_.at(at) ^ 0x5a));
-    }
-  }
-  void zero(std::size_t offset, std::size_t bytes) {
-    std::fstream file(log_in("damaged"), std::ios::binary | std::ios::in | std::ios::out);
-    file.seekp(static_cast<std::streamoff>(offset));
-    file << std::string(bytes, '\0');
-  }
-  [[nodiscard]] core::Result<LogReport> check() const { return check_logs(root_ + "/damaged/db"); }
-  // How many batches, from the first on, an opened database holds; -1 when it has a hole.
-  [[nodiscard]] static int batches_in(const RocksDatabase& database) {
-    int count = 0;
-    bool ended = false;
-    for (int batch = 0; batch < kBatches; ++batch) {
-      std::string value;
-      const auto found = database.get(Family::users, key_of(batch), Reach::disk, value);
-      if (found && *found == Found::yes) {
-        if (ended) return -1;
-        ++count;
-      } else {
-        ended = true;
-      }
-    }
-    return count;
-  }
-
-  core::SystemClock clock_;
-  std::string root_;
-  std::string content_;  // of the log, without the zeros behind it
-};
 
 TEST_F(LogCheck, AKilledServersLogIsWhole) {
   crash_after_batches(40);
@@ -199,121 +103,6 @@ TEST_F(LogCheck, ALogThatEndsAnywhereIsNotDamage) {
     ASSERT_TRUE(damage);
     EXPECT_FALSE(damage->is_damage()) << bytes;
   }
-}
-
-// Several logs that are all needed: a change of a small family in the first one keeps it alive
-// while the tokens' tables are written and the logs switched.
-class SeveralLogs : public LogCheck {
- protected:
-  void crash_with_logs(std::size_t count) {
-    auto database = open("live");
-    ASSERT_TRUE(database) << database.error().message;
-    put(**database, Family::users, "first");
-    for (int token = 0; logs_in("live").size() < count; ++token) {
-      ASSERT_LT(token, 100'000);
-      put(**database, Family::tokens, "token" + std::to_string(1'000'000 + token));
-    }
-    put(**database, Family::users, "last");
-    fs::copy(root_ + "/live", root_ + "/damaged", fs::copy_options::recursive);
-  }
-  static void put(RocksDatabase& database, Family family, const std::string& key) {
-    const auto writes = database.make_batch();
-    writes->put(family, key, std::string(300, 'v'));
-    ASSERT_TRUE(database.commit(*writes));
-  }
-  [[nodiscard]] static std::size_t used_bytes(const fs::path& log) {
-    return content_of(log).find_last_not_of('\0') + 1;
-  }
-};
-
-TEST_F(SeveralLogs, AreWholeWithoutDamage) {
-  crash_with_logs(3);
-  const auto report = check();
-  ASSERT_TRUE(report);
-  EXPECT_FALSE(report->is_damage()) << describe(*report);
-  EXPECT_EQ(report->cut_file, "");
-  EXPECT_TRUE(open("damaged"));
-}
-
-// The records before are whole, and so are those behind: only their numbers tell.
-TEST_F(SeveralLogs, OneThatEndsEarlyBehindARecordIsDamage) {
-  crash_with_logs(3);
-  const fs::path middle = logs_in("damaged").at(1);
-  const std::string content = content_of(middle);
-  std::size_t record_bytes = 7 + static_cast<unsigned char>(content.at(4)) +
-                             (static_cast<unsigned char>(content.at(5)) << 8U);
-  ASSERT_LT(record_bytes, content.size());
-  fs::resize_file(middle, record_bytes);
-  const auto report = check();
-  ASSERT_TRUE(report);
-  EXPECT_TRUE(report->is_damage());
-  EXPECT_EQ(report->cut_file, logs_in("damaged").at(2).string());
-  const auto database = open("damaged");
-  ASSERT_FALSE(database);
-  EXPECT_EQ(database.error().code, Errc::corrupt);
-}
-
-TEST_F(SeveralLogs, OneThatEndsWithinARecordIsDamage) {
-  crash_with_logs(3);
-  const fs::path middle = logs_in("damaged").at(1);
-  fs::resize_file(middle, used_bytes(middle) - 5);
-  const auto report = check();
-  ASSERT_TRUE(report && report->is_damage());
-  EXPECT_EQ(report->cut_file, middle.string());
-  EXPECT_GT(report->batches_behind, 0U);
-}
-
-TEST_F(SeveralLogs, OneThatIsMissingInTheMiddleIsDamageEvenIfItIsNotListed) {
-  crash_with_logs(3);
-  fs::remove(logs_in("damaged").at(1));
-  ASSERT_EQ(check()->missing.size(), 1U);
-  fs::remove(root_ + "/damaged/db/" + kLogListName);
-  const auto report = check();
-  ASSERT_TRUE(report && report->is_damage());
-  EXPECT_EQ(report->missing.size(), 0U);
-}
-
-TEST_F(SeveralLogs, AcceptedGoOnWithABeginningAlsoAfterACrash) {
-  crash_with_logs(4);
-  const fs::path second = logs_in("damaged").at(1);
-  fs::resize_file(second, used_bytes(second) - 5);
-  const auto report = check();
-  ASSERT_TRUE(report && report->is_damage());
-  // As if the process ended before RocksDB makes its next log.
-  ASSERT_TRUE(cut_logs(root_ + "/damaged/db", *report));
-  EXPECT_EQ(logs_in("damaged").size(), 2U);
-  const auto cut = check();
-  ASSERT_TRUE(cut);
-  EXPECT_FALSE(cut->is_damage()) << describe(*cut);
-  const auto database = open("damaged");
-  ASSERT_TRUE(database) << database.error().message;
-  std::string value;
-  EXPECT_EQ((*database)->get(Family::users, "first", Reach::disk, value), Found::yes);
-  EXPECT_EQ((*database)->get(Family::users, "last", Reach::disk, value), Found::no);
-}
-
-// RocksDB deletes what it needs no longer, the newest first.
-TEST_F(SeveralLogs, ThatAreDeletedLeaveNoGapWhereverACrashComes) {
-  crash_with_logs(4);
-  const std::vector<fs::path> logs = logs_in("damaged");
-  LogList list;
-  ASSERT_TRUE(list.remove(logs.at(1).string()));
-  fs::remove(logs.at(1));
-  const auto report = check();
-  ASSERT_TRUE(report);
-  EXPECT_FALSE(report->is_damage()) << describe(*report);
-}
-
-TEST_F(SeveralLogs, AreReadInOrderOfTheirNumbers) {
-  crash_with_logs(2);
-  const std::vector<fs::path> logs = logs_in("damaged");
-  const fs::path db = root_ + "/damaged/db";
-  fs::rename(logs.at(0), db / "999999.log");
-  fs::rename(logs.at(1), db / "1000000.log");
-  ASSERT_TRUE(list_present_logs(db.string()));
-  const auto report = check();
-  ASSERT_TRUE(report);
-  EXPECT_FALSE(report->is_damage()) << describe(*report);
 }
 
 // Text that a user chose may look like a record. In a batch that a crash cut it proves nothing.

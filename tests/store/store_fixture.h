@@ -134,6 +134,12 @@ class StoreFixture : public testing::Test {
     Locator locator;
     std::int64_t expires_ms = 0;
   };
+  Token issued_by(IssueToken& operation, std::size_t core) {
+    store(core).write(operation);
+    settle();
+    EXPECT_TRUE(operation.result.has_value());
+    return {std::string(view_of(operation.token)), operation.locator, operation.expires_ms};
+  }
   Token issue(const UserId& user, std::size_t core = 0, std::int64_t lifetime_ms = 0,
               TokenKind kind = TokenKind::issued) {
     if (kind == TokenKind::personal) {
@@ -143,10 +149,7 @@ class StoreFixture : public testing::Test {
     operation.user = operation.issuer = user;
     operation.token_kind = kind;
     operation.lifetime_ms = lifetime_ms;
-    store(core).write(operation);
-    settle();
-    EXPECT_TRUE(operation.succeeded());
-    return {std::string(view_of(operation.token)), operation.locator, operation.expires_ms};
+    return issued_by(operation, core);
   }
   Token issue_personal(const UserId& user, const std::string& name, std::size_t core = 0,
                        bool regenerate = false) {
@@ -154,10 +157,7 @@ class StoreFixture : public testing::Test {
     operation.user = operation.issuer = user;
     operation.name = name;
     operation.regenerate = regenerate;
-    store(core).write(operation);
-    settle();
-    EXPECT_TRUE(operation.succeeded());
-    return {std::string(view_of(operation.token)), operation.locator, operation.expires_ms};
+    return issued_by(operation, core);
   }
   UserId create(const std::string& username, RoleSet roles = {}) {
     Asked<CreateUser> operation;
@@ -184,6 +184,14 @@ class StoreFixture : public testing::Test {
       any = authenticates(token, user, core) || any;
     }
     return any;
+  }
+  // A token that is in every cache.
+  Token known_token(const UserId& user) {
+    const Token token = issue(user);
+    for (std::size_t core = 0; core < cores.size(); ++core) {
+      EXPECT_TRUE(authenticates(token.text, user, core));
+    }
+    return token;
   }
 
   FixedClock clock;

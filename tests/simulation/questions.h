@@ -1,0 +1,284 @@
+#pragma once
+// What a client of the simulated machine has asked: one struct for each kind of question, which
+// judges its answer when it comes. traffic.cpp decides what is asked.
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "tests/simulation/traffic.h"
+
+namespace tokend::simulation {
+
+// The permission that the traffic gives and takes; its effect is asked after.
+inline constexpr auto kGuarded = store::Permission::create_user;
+
+// Something asked and not yet answered. It lives until the answer or until the machine dies.
+struct Traffic::Question {
+  Question(Traffic& its_traffic, std::size_t its_user)
+      : traffic(its_traffic),
+        user(its_user),
+        asked(its_traffic.oracle_.tick()) {}
+  virtual ~Question() = default;
+  // The machine died while this was under way.
+  virtual void abandon() {}
+
+  [[nodiscard]] KnownUser& known() const { return traffic.oracle_.users[user]; }
+
+  Traffic& traffic;
+  std::size_t user;
+  Event asked;
+};
+
+struct Traffic::Ask final : Question {
+  Ask(Traffic& its_traffic, std::size_t its_token)
+      : Question(its_traffic, its_traffic.oracle_.tokens[its_token].user),
+        token(its_token),
+        text(its_traffic.oracle_.tokens[its_token].text),
+        asked_ms(its_traffic.world_.wall_ms()),
+        was_changing(known().changing) {
+    operation.token = store::view_of(text);
+    operation.user_id = known().id.view();
+    operation.then<&Ask::on_answer>(*this);
+  }
+  void on_answer() {
+    const bool accepted = operation.result.has_value();
+    if (accepted || operation.result.error() == core::Errc::not_found) {
+      const std::string verdict =
+          traffic.oracle_.judge(token, accepted, asked, asked_ms, traffic.world_.wall_ms());
+      if (!verdict.empty()) traffic.fault(verdict);
+      const bool undisturbed = !was_changing && !known().changing && known().changed < asked;
+      if (accepted && undisturbed && operation.caller.roles != known().roles) {
+        traffic.fault("old roles were reported");
+      }
+    } else if (operation.result.error() != core::Errc::full) {
+      traffic.fault("authenticate failed");
+    }
+    traffic.end(*this);
+  }
+  std::size_t token;
+  store::TokenText text;
+  std::int64_t asked_ms;
+  bool was_changing;
+  store::Authenticate operation;
+};
+
+struct Traffic::Issue final : Question {
+  Issue(Traffic& its_traffic, std::size_t its_user, std::int64_t lifetime_ms)
+      : Question(its_traffic, its_user),
+        certain(!known().changing) {
+    ++known().issues_under_way;
+    operation.user = known().id;
+    operation.issuer = known().id;
+    operation.lifetime_ms = lifetime_ms;
+    operation.then<&Issue::on_answer>(*this);
+  }
+  void on_answer() {
+    Oracle& oracle = traffic.oracle_;
+    --known().issues_under_way;
+    if (traffic.judge_write(operation, asked)) {
+      const bool undisturbed = certain && !known().changing && known().changed < asked;
+      if (undisturbed && !(known().active && known().exists)) {
+        traffic.fault("a token was issued for a deactivated or deleted user");
+      }
+      known().tokens.push_back(oracle.tokens.size());
+      oracle.tokens.push_back({.user = user,
+                               .text = operation.token,
+                               .locator = operation.locator,
+                               .expires_ms = operation.expires_ms,
+                               .name = {},
+                               .issued = oracle.tick(),
+                               .may_be_dead = !undisturbed});
+    } else if (operation.result.error() == core::Errc::unavailable) {
+      ++known().issues_unknown;
+    }
+    traffic.end(*this);
+  }
+  void abandon() override {
+    --known().issues_under_way;
+    ++known().issues_unknown;
+  }
+  bool certain;  // no change of the user was under way when it was asked for
+  store::IssueToken operation;
+};
+
+// A named token, free of that name or in the place of another.
+struct Traffic::IssuePersonal final : Question {
+  IssuePersonal(Traffic& its_traffic, std::size_t its_user, const std::string& name,
+                bool regenerate)
+      : Question(its_traffic, its_user),
+        certain(!known().changing && known().personal_under_way == 0) {
+    ++known().personal_under_way;
+    operation.user = operation.issuer = known().id;
+    operation.name = name;
+    operation.regenerate = regenerate;
+    operation.then<&IssuePersonal::on_answer>(*this);
+    if (regenerate) traffic.oracle_.begin_ending(user, name);
+  }
+  void on_answer() {
+    Oracle& oracle = traffic.oracle_;
+    --known().personal_under_way;
+    if (traffic.judge_write(operation, asked)) {
+      const bool undisturbed = certain && !known().changing && known().changed < asked &&
+                               known().personal_under_way == 0 && known().personal_changed < asked;
+      oracle.tick();
+      // The one that it replaced has ended, and so have those before that one. Where the name was
+      // free, some core may still have to hear of what made it so.
+      if (operation.regenerate) {
+        oracle.finish_ending(user, operation.name, operation.locator, asked);
+      }
+      known().tokens.push_back(oracle.tokens.size());
+      oracle.tokens.push_back({.user = user,
+                               .text = operation.token,
+                               .locator = operation.locator,
+                               .expires_ms = operation.expires_ms,
+                               .name = operation.name,
+                               .issued = oracle.tick(),
+                               .may_be_dead = !undisturbed});
+      known().personal_changed = oracle.now();
+    }
+    traffic.end(*this);
+  }
+  // What it may have ended was marked when it was asked for.
+  void abandon() override { --known().personal_under_way; }
+  bool certain;  // nothing else that could end it was under way when it was asked for
+  store::IssuePersonalToken operation;
+};
+
+struct Traffic::RemovePersonal final : Question {
+  RemovePersonal(Traffic& its_traffic, std::size_t its_user, const std::string& name)
+      : Question(its_traffic, its_user) {
+    ++known().personal_under_way;
+    operation.user = known().id;
+    operation.name = name;
+    operation.then<&RemovePersonal::on_answer>(*this);
+    traffic.oracle_.begin_ending(user, name);
+  }
+  void on_answer() {
+    --known().personal_under_way;
+    Oracle& oracle = traffic.oracle_;
+    oracle.tick();
+    if (traffic.judge_write(operation, asked)) {
+      store::Locator last;
+      last.bytes.fill(0xff);
+      oracle.finish_ending(user, operation.name, last, asked);
+      known().personal_changed = oracle.now();
+    }
+    traffic.end(*this);
+  }
+  void abandon() override { --known().personal_under_way; }
+  store::RemovePersonalToken operation;
+};
+
+struct Traffic::Revoke final : Question {
+  Revoke(Traffic& its_traffic, std::size_t its_token)
+      : Question(its_traffic, its_traffic.oracle_.tokens[its_token].user),
+        token(its_token) {
+    KnownToken& its = traffic.oracle_.tokens[token];
+    its.may_be_dead = true;
+    operation.user = known().id;
+    operation.locator = its.locator;
+    if (its.personal()) operation.token_kind = store::TokenKind::personal;
+    operation.then<&Revoke::on_answer>(*this);
+  }
+  void on_answer() {
+    KnownToken& its = traffic.oracle_.tokens[token];
+    if (traffic.judge_write(operation, asked))
+      its.dead = std::min(its.dead, traffic.oracle_.tick());
+    traffic.end(*this);
+  }
+  std::size_t token;
+  store::RevokeToken operation;
+};
+
+// Roles, state or all tokens of a user; one such change of a user at a time.
+struct Traffic::Change final : Question {
+  Change(Traffic& its_traffic, std::size_t its_user) : Question(its_traffic, its_user) {
+    known().changing = true;
+    operation.id = known().id;
+    operation.then<&Change::on_answer>(*this);
+  }
+  [[nodiscard]] bool revokes() const { return operation.active || operation.revoke_tokens; }
+  [[nodiscard]] Oracle::Which which() const {
+    return operation.revoke_dated_only ? Oracle::Which::dated : Oracle::Which::all;
+  }
+  void begin() {
+    if (revokes()) traffic.oracle_.begin_revoking(user, which(), operation.revoke_except);
+  }
+  void on_answer() {
+    Oracle& oracle = traffic.oracle_;
+    oracle.tick();
+    if (traffic.judge_write(operation, asked)) {
+      known().active = operation.user.active;
+      known().roles = operation.user.roles;
+      known().changed = oracle.now();
+      known().changing = false;
+      if (revokes()) oracle.finish_revoking(user, which(), operation.revoke_except, asked);
+    } else if (operation.result.error() == core::Errc::not_found) {
+      if (known().exists) traffic.fault("an existing user was not found");
+      known().changing = false;
+    }
+    // Unavailable: whether it happened is not known, so it stays under way for ever.
+    traffic.end(*this);
+  }
+  store::UpdateUser operation;
+};
+
+struct Traffic::Delete final : Question {
+  Delete(Traffic& its_traffic, std::size_t its_user) : Question(its_traffic, its_user) {
+    known().changing = true;
+    traffic.oracle_.begin_revoking(user, Oracle::Which::all, {});
+    operation.id = known().id;
+    operation.then<&Delete::on_answer>(*this);
+  }
+  void on_answer() {
+    traffic.oracle_.tick();
+    if (traffic.judge_write(operation, asked)) {
+      known().exists = false;
+      known().changed = traffic.oracle_.now();
+      known().changing = false;
+      traffic.oracle_.finish_revoking(user, Oracle::Which::all, {}, asked);
+    }
+    traffic.end(*this);
+  }
+  store::DeleteUser operation;
+};
+
+struct Traffic::Create final : Question {
+  Create(Traffic& its_traffic, std::size_t its_user) : Question(its_traffic, its_user) {
+    operation.user.username = "user" + std::to_string(traffic.users_made_++);
+    operation.user.name = "A user";
+    operation.user.roles = {store::Role::user};
+    operation.then<&Create::on_answer>(*this);
+  }
+  void on_answer() {
+    traffic.oracle_.tick();
+    if (traffic.judge_write(operation, asked)) {
+      KnownUser& made = traffic.oracle_.users.emplace_back();
+      made.id = operation.user.id;
+      made.roles = operation.user.roles;
+      made.changed = traffic.oracle_.now();
+    }
+    traffic.end(*this);
+  }
+  store::CreateUser operation;
+};
+
+struct Traffic::Permit final : Question {
+  Permit(Traffic& its_traffic, store::RoleSet roles) : Question(its_traffic, 0) {
+    traffic.permissions_changing_ = true;
+    operation.changes.push_back({kGuarded, roles});
+    operation.then<&Permit::on_answer>(*this);
+  }
+  void on_answer() {
+    traffic.oracle_.tick();
+    if (traffic.judge_write(operation, asked)) {
+      traffic.create_user_roles_ = operation.changes.front().roles;
+      traffic.permissions_changing_ = false;
+    }
+    traffic.end(*this);
+  }
+  store::UpdatePermissions operation;
+};
+
+}  // namespace tokend::simulation
