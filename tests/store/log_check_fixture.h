@@ -49,6 +49,7 @@ class LogCheck : public testing::Test {
       writes->put(Family::users, key_of(batch), std::string(value_bytes, 'v'));
       ASSERT_TRUE((*database)->commit(*writes));
     }
+    // Open, as SIGKILL would find it: a new database has nothing to do in the background yet.
     fs::copy(root_ + "/live", root_ + "/crashed", fs::copy_options::recursive);
     content_ = content_of(log());
     while (!content_.empty() && content_.back() == '\0') content_.pop_back();

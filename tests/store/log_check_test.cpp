@@ -109,16 +109,20 @@ TEST_F(LogCheck, ALogThatEndsAnywhereIsNotDamage) {
 TEST_F(LogCheck, ARecordWithinACutRecordIsNoLaterBatch) {
   crash_after_batches(40);
   {
-    auto database = open("live");
+    auto database = open("second");
     ASSERT_TRUE(database);
     const auto writes = (*database)->make_batch();
-    writes->put(Family::users, "before", "v");
-    ASSERT_TRUE((*database)->commit(*writes));
+    // Their numbers are higher than those in the text.
+    for (int batch = 0; batch < 2 * kBatches; ++batch) {
+      writes->clear();
+      writes->put(Family::users, "before", "v");
+      ASSERT_TRUE((*database)->commit(*writes));
+    }
     writes->clear();
     writes->put(Family::users, key_of(0), content_ + std::string(300, 'e'));
     ASSERT_TRUE((*database)->commit(*writes));
     fs::remove_all(root_ + "/crashed");
-    fs::copy(root_ + "/live", root_ + "/crashed", fs::copy_options::recursive);
+    fs::copy(root_ + "/second", root_ + "/crashed", fs::copy_options::recursive);
   }
   restore();
   const std::string whole = content_of(log());
@@ -186,9 +190,9 @@ TEST_F(LogCheck, ACutThatWasRecoveredIsNotTakenForDamageAfterTheNextCrash) {
       const auto writes = (*database)->make_batch();
       writes->put(Family::users, "later", "v");
       ASSERT_TRUE((*database)->commit(*writes));
-      fs::remove_all(root_ + "/again");
-      fs::copy(root_ + "/damaged", root_ + "/again", fs::copy_options::recursive);
     }
+    fs::remove_all(root_ + "/again");
+    fs::copy(root_ + "/damaged", root_ + "/again", fs::copy_options::recursive);
     const auto again = open("again");
     ASSERT_TRUE(again) << again.error().message;
     std::string value;

@@ -26,6 +26,9 @@ class SeveralLogs : public LogCheck {
       put(**database, Family::tokens, "token" + std::to_string(1'000'000 + token));
     }
     put(**database, Family::users, "last");
+    // Closed, or its threads would change the files while they are copied. No table is written
+    // then.
+    database->reset();
     fs::copy(root_ + "/live", root_ + "/damaged", fs::copy_options::recursive);
   }
   static void put(RocksDatabase& database, Family family, const std::string& key) {

@@ -76,7 +76,6 @@ TEST_F(OfflineTest, NoStoreIsMadeByLooking) {
 }
 
 TEST_F(OfflineTest, ADamagedLogIsRefusedAsByTheServer) {
-  make_store();
   const auto database = open_database();
   const auto writes = database->make_batch();
   for (int change = 0; change < 10; ++change) {
