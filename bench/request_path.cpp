@@ -86,11 +86,17 @@ class DiscardingDatabase final : public store::Database {
   std::unique_ptr<store::Batch> make_batch() const override {
     return std::make_unique<CountingBatch>(*this);
   }
-  core::Result<void> commit(store::Batch& batch) override {
+  core::Result<void> submit(store::Batch& batch) override {
     auto& counting = static_cast<CountingBatch&>(batch);
-    if (!discards_) return kept_.commit(*counting.kept);
+    if (!discards_) return kept_.submit(*counting.kept);
     tokens_put_ += counting.tokens_put;
     return {};
+  }
+  core::Result<bool> collect() override { return discards_ ? true : kept_.collect(); }
+  void wait() noexcept override { kept_.wait(); }
+  void interrupt() noexcept override { kept_.interrupt(); }
+  [[nodiscard]] std::size_t submissions_max() const noexcept override {
+    return kept_.submissions_max();
   }
 
   void discard() noexcept { discards_ = true; }
@@ -117,6 +123,7 @@ class DiscardingDatabase final : public store::Database {
     [[nodiscard]] std::size_t count() const noexcept override {
       return database.discards_ ? changes : kept->count();
     }
+    [[nodiscard]] std::size_t bytes() const noexcept override { return kept->bytes(); }
     const DiscardingDatabase& database;
     std::unique_ptr<store::Batch> kept;
     std::size_t changes = 0;

@@ -85,6 +85,10 @@ class StoreWorld {
         message->deliver(*message);
         busy = true;
       }
+      if (!busy && !committer_->idle()) {
+        committer_->wait();
+        busy = true;
+      }
     }
   }
 

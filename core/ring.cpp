@@ -57,8 +57,10 @@ Result<void> Ring::open(const RingOptions& options) {
   io_uring_params params{};
   // Disabled until enable(): the only issuer is then the thread that enables it, and whatever can
   // fail has failed before there are threads.
-  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED |
-                 IORING_SETUP_CQSIZE;
+  params.flags = IORING_SETUP_CQSIZE;
+  params.flags |= options.single_thread ? IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                                              IORING_SETUP_R_DISABLED
+                                        : IORING_SETUP_COOP_TASKRUN;
   params.cq_entries = options.completions;
   const int result = io_uring_queue_init_params(options.submissions, &ring_, &params);
   if (result < 0) return unavailable(-result);

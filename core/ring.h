@@ -8,7 +8,8 @@
 //
 // Concurrency: open() on any thread, before use; enable() makes the calling thread the ring's only
 // user (IORING_SETUP_SINGLE_ISSUER), and everything else is called there. The kernel does this
-// ring's work only inside our own calls (DEFER_TASKRUN), so it never runs beside a callback.
+// ring's work only inside our own calls (DEFER_TASKRUN), so it never runs beside a callback. A ring
+// that is not single_thread may change hands, at some cost for each operation.
 
 #include <liburing.h>
 
@@ -54,6 +55,8 @@ struct RingOptions {
   unsigned submissions = 512;
   // Completions that wait to be taken. Beyond it the kernel keeps them aside: slower, not lost.
   unsigned completions = 8192;
+  // Else the ring is for any thread, one at a time, and needs no enable().
+  bool single_thread = true;
 };
 
 class Ring {

@@ -25,12 +25,6 @@ Result<std::string> read_meta(const Database& database, std::string_view key) {
   return value;
 }
 
-std::string encode_format(std::uint32_t version) {
-  std::string bytes;
-  Writer(bytes).u32(version);
-  return bytes;
-}
-
 void put_identity(Batch& batch, const Identity& identity) {
   batch.put(Family::meta, kMetaFormat, encode_format(kFormatVersion));
   batch.put(Family::meta, kMetaTokenKey,
@@ -41,14 +35,7 @@ void put_identity(Batch& batch, const Identity& identity) {
 }
 
 Result<Identity> read_identity(const Database& database, std::string_view format) {
-  Reader reader(format);
-  const std::uint32_t version = reader.u32();
-  if (!reader.complete()) return fail(Errc::corrupt, "the store's format version does not decode");
-  if (version != kFormatVersion) {
-    return fail(Errc::refused, "the store has format version " + std::to_string(version) +
-                                   ", this program knows version " +
-                                   std::to_string(kFormatVersion));
-  }
+  if (const auto known = check_format(format); !known) return std::unexpected(known.error());
   const auto key = read_meta(database, kMetaTokenKey);
   if (!key) return std::unexpected(key.error());
   const auto created = read_meta(database, kMetaCreated);
@@ -93,13 +80,31 @@ Result<User> make_admin(const FirstAdmin& admin, const std::string& password, st
 
 }  // namespace
 
+Result<void> check_format(std::string_view format) {
+  Reader reader(format);
+  const std::uint32_t version = reader.u32();
+  if (!reader.complete()) return fail(Errc::corrupt, "the store's format version does not decode");
+  if (version == kFormatVersion) return {};
+  return fail(Errc::refused, "the store has format version " + std::to_string(version) +
+                                 ", this program knows version " + std::to_string(kFormatVersion));
+}
+
 Result<Prepared> prepare_store(Database& database, const core::Clock& clock, RandomBytes& random,
                                const FirstAdmin& admin, int bcrypt_cost) {
   Prepared prepared;
   const auto batch = database.make_batch();
   const auto format = read_meta(database, kMetaFormat);
   if (!format) return std::unexpected(format.error());
-  if (format->empty()) {
+  const auto token_key = read_meta(database, kMetaTokenKey);
+  if (!token_key) return std::unexpected(token_key.error());
+  const auto created = read_meta(database, kMetaCreated);
+  if (!created) return std::unexpected(created.error());
+  // The database may have noted the format before this did anything.
+  const bool fresh = token_key->empty() && created->empty();
+  if (fresh && !format->empty()) {
+    if (const auto known = check_format(*format); !known) return std::unexpected(known.error());
+  }
+  if (fresh) {
     random.fill(prepared.identity.token_key);
     prepared.identity.created_ms = clock.wall_ms();
     put_identity(*batch, prepared.identity);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/clock.h"
 #include "core/error.h"
@@ -15,14 +16,15 @@
 
 namespace tokend::store {
 
-inline constexpr std::uint32_t kFormatVersion = 1;
-
 // What makes a store's tokens its own. Fixed at creation.
 struct Identity {
   TokenKey token_key{};
   std::int64_t created_ms = 0;  // no token is older
   std::uint16_t shard = 0;
 };
+
+// Errc::refused: a version that is not ours; Errc::corrupt. `format` is the value of meta/format.
+[[nodiscard]] core::Result<void> check_format(std::string_view format);
 
 // Contract section 9.21: read only while the store has no user.
 struct FirstAdmin {

@@ -1,8 +1,11 @@
 #pragma once
-// The only writer. Takes what all cores left, makes one batch of it, syncs once, answers.
+// The only writer. Takes what all cores left, makes one batch of it, syncs it, answers.
 //
 // Operation: step() takes everything that waits, up to a named number of operations, and then, in
 // this order: 1. write (mint, check the rules, fill the batch) 2. sync 3. invalidate 4. answer.
+// While a batch is being synced the next ones are written and their syncs begun; invalidations and
+// answers wait for their own batch and all before it, so what a batch's answers say never rests on
+// one that may be lost.
 // Operations that revoke nothing go home at once, one list for each core. Those that revoke or
 // change what caches hold wait in a Broadcast until every core has dropped the old state.
 //
@@ -13,8 +16,9 @@
 // Concurrency: mailbox().post() from any thread; healthy(), last_issued_ms() and failure() from any
 // thread; everything else on one thread, CommitterThread's or a simulator's.
 //
-// Limits: CommitterOptions. A failed commit is final: everything after it is answered with
-// Errc::unavailable until a restart, because what the disk holds is no longer known.
+// Limits: CommitterOptions, Database::submissions_max(). A failed commit is final: everything after
+// it is answered with Errc::unavailable until a restart, because what the disk holds is no longer
+// known.
 
 #include <atomic>
 #include <cstddef>
@@ -36,8 +40,14 @@ namespace tokend::store {
 
 struct CommitterOptions {
   std::size_t batch_operations_max = 4096;  // the rest goes into the next batch
-  std::size_t broadcasts_max = 64;          // batches whose invalidations are not yet acknowledged
-  std::size_t tokens_per_user_max = 50;     // dated ones; the oldest beyond it are dropped
+  // Likewise, behind the operation that passes it. Records of users count; those of tokens are
+  // small, and join the batch at its end.
+  std::size_t batch_bytes_max = 4U << 20;
+  // A smaller batch waits for one of the syncs that are under way, if they carry more than it
+  // would.
+  std::size_t overlapping_operations_min = 64;
+  std::size_t broadcasts_max = 64;       // batches whose invalidations are not yet acknowledged
+  std::size_t tokens_per_user_max = 50;  // dated ones; the oldest beyond it are dropped
   std::size_t indexed_tokens_max = 256U << 20;     // live dated tokens of the whole store
   std::size_t indexed_users_max = 64U << 20;       // users with live tokens, or recently issued for
   std::size_t personal_tokens_per_user_max = 100;  // at most kPersonalTokensMax
@@ -64,9 +74,14 @@ class Committer {
   [[nodiscard]] std::uint32_t attach(Replica& replica);
 
   [[nodiscard]] core::Mailbox& mailbox() noexcept;
-  // One batch. False: nothing waits, or what waits needs a Broadcast and all are under way (the one
-  // that comes back wakes the committer).
+  // Begins one batch and answers those that are durable. False: there was nothing to do; what is
+  // under way or comes back (a Broadcast) ends wait().
   bool step() noexcept;
+  // No batch is under way.
+  [[nodiscard]] bool idle() const noexcept;
+  // Until a batch may be durable or interrupt() is called, from any thread, also earlier.
+  void wait() noexcept;
+  void interrupt() noexcept;
 
   [[nodiscard]] bool healthy() const noexcept;
   // Why it is not healthy; for the operator.

@@ -9,16 +9,12 @@
 
 namespace tokend::store {
 
-CommitterThread::CommitterThread() noexcept { CHECK(sem_init(&wakeups_, 0, 0) == 0); }
-
-CommitterThread::~CommitterThread() {
-  stop();
-  sem_destroy(&wakeups_);
-}
+CommitterThread::~CommitterThread() { stop(); }
 
 core::Result<void> CommitterThread::start(Committer& committer) {
   CHECK(!thread_.joinable());
   stopping_.store(false, std::memory_order_relaxed);
+  committer_ = &committer;
   try {
     thread_ = std::thread([this, &committer] { run(committer); });
   } catch (const std::system_error& error) {
@@ -35,17 +31,17 @@ void CommitterThread::stop() noexcept {
   thread_.join();
 }
 
-void CommitterThread::wake() noexcept { sem_post(&wakeups_); }
+// Only a committer that was about to sleep is woken, so the thread runs or has run.
+void CommitterThread::wake() noexcept { committer_->interrupt(); }
 
 void CommitterThread::run(Committer& committer) noexcept {
   for (;;) {
     // Read before the step: what was posted before stop() is then in this step or an earlier one.
     const bool stopping = stopping_.load(std::memory_order_acquire);
     if (committer.step()) continue;
-    if (stopping) return;
+    if (stopping && committer.idle()) return;
     if (!committer.mailbox().prepare_to_sleep()) continue;
-    while (sem_wait(&wakeups_) != 0) {
-    }
+    committer.wait();
   }
 }
 

@@ -4,8 +4,6 @@
 //
 // Made first (the Committer needs its Waker), started when the Committer and all Stores exist.
 
-#include <semaphore.h>
-
 #include <atomic>
 #include <thread>
 
@@ -18,7 +16,7 @@ class Committer;
 
 class CommitterThread final : public core::Waker {
  public:
-  CommitterThread() noexcept;
+  CommitterThread() noexcept = default;
   ~CommitterThread();  // stops
   CommitterThread(const CommitterThread&) = delete;
   CommitterThread& operator=(const CommitterThread&) = delete;
@@ -34,7 +32,7 @@ class CommitterThread final : public core::Waker {
  private:
   void run(Committer& committer) noexcept;
 
-  sem_t wakeups_;
+  Committer* committer_ = nullptr;  // while the thread runs
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

@@ -3,7 +3,10 @@
 // RocksDatabase (store/rocks.h) is the one that serves; the simulator has one of its own that
 // forgets what was not synced.
 //
-// A batch is visible to readers only once it is as durable as its commit asked for.
+// Several batches may be on their way to the disk at once. They become durable in the order in
+// which they were submitted, and a batch is visible to readers only once it and all before it are
+// durable: what anybody reads survives a crash. A crash keeps all that was collected, and of the
+// others the first few or none.
 
 #include <cstddef>
 #include <cstdint>
@@ -17,7 +20,7 @@
 namespace tokend::store {
 
 enum class Family : std::uint8_t {
-  meta,             // format version, token key, user count
+  meta,             // format version, token key, user count, journal
   tokens,           // locator -> TokenRecord
   users,            // user id -> User
   usernames,        // folded username -> user id
@@ -43,6 +46,8 @@ class Batch {
   virtual void remove(Family family, std::string_view key) = 0;
   virtual void clear() noexcept = 0;
   [[nodiscard]] virtual std::size_t count() const noexcept = 0;
+  // About as many as it takes on the disk.
+  [[nodiscard]] virtual std::size_t bytes() const noexcept = 0;
 };
 
 class Database {
@@ -59,9 +64,28 @@ class Database {
   [[nodiscard]] virtual core::Result<std::string> last_key(Family family) const = 0;
 
   [[nodiscard]] virtual std::unique_ptr<Batch> make_batch() const = 0;
-  // All of the batch or nothing, synced before it returns. A failure is final: every later commit
-  // fails with Errc::unavailable, because what the disk holds is no longer known.
-  [[nodiscard]] virtual core::Result<void> commit(Batch& batch) = 0;
+  // Begins to make the batch durable: all of it or nothing. The batch must stay as it is until it
+  // was collected. With fewer than submissions_max() under way. A failure of this call or of
+  // collect() is final: every later one fails with Errc::unavailable, because what the disk holds
+  // is no longer known.
+  [[nodiscard]] virtual core::Result<void> submit(Batch& batch) = 0;
+  // True: the oldest batch under way has become durable and visible. Does not wait for the disk.
+  [[nodiscard]] virtual core::Result<bool> collect() = 0;
+  // Until collect() may have something, or interrupt() is called, from any thread, also earlier.
+  virtual void wait() noexcept = 0;
+  virtual void interrupt() noexcept = 0;
+  [[nodiscard]] virtual std::size_t submissions_max() const noexcept = 0;
+
+  // Submits and returns when the batch is durable. With none under way.
+  [[nodiscard]] core::Result<void> commit(Batch& batch) {
+    if (auto submitted = submit(batch); !submitted) return submitted;
+    for (;;) {
+      const auto collected = collect();
+      if (!collected) return std::unexpected(collected.error());
+      if (*collected) return {};
+      wait();
+    }
+  }
 };
 
 }  // namespace tokend::store

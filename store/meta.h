@@ -6,6 +6,8 @@
 //   meta/created        i64: milliseconds since the epoch
 //   meta/users          u64: how many users there are
 //   meta/last_locator   12 bytes: no locator up to this one will be made again
+//   meta/journal        u64 id of the journal, u64 checkpoint: the greatest sequence number up to
+//                       which everything is in RocksDB's own files
 //   usernames, emails   folded name -> user id
 //   members             role (one byte) and user id -> nothing
 //   permissions         permission id -> version byte 1, u64 roles, i64 updated
@@ -16,6 +18,7 @@
 #include <string_view>
 
 #include "store/bytes.h"
+#include "store/journal.h"
 #include "store/permission.h"
 #include "store/token.h"
 
@@ -26,6 +29,34 @@ inline constexpr std::string_view kMetaTokenKey = "token_key";
 inline constexpr std::string_view kMetaCreated = "created";
 inline constexpr std::string_view kMetaUsers = "users";
 inline constexpr std::string_view kMetaLastLocator = "last_locator";
+inline constexpr std::string_view kMetaJournal = "journal";
+
+// 1: without a journal, RocksDB's own log instead. Is raised to 2 when it is first opened.
+inline constexpr std::uint32_t kFormatVersion = 2;
+inline constexpr std::uint32_t kFormatVersionUnjournaled = 1;
+
+[[nodiscard]] inline std::string encode_format(std::uint32_t version) {
+  std::string bytes;
+  Writer(bytes).u32(version);
+  return bytes;
+}
+
+[[nodiscard]] inline std::string encode_journal_mark(const JournalMark& mark) {
+  std::string bytes;
+  Writer writer(bytes);
+  writer.u64(mark.id);
+  writer.u64(mark.checkpoint);
+  return bytes;
+}
+
+[[nodiscard]] inline std::optional<JournalMark> decode_journal_mark(
+    std::string_view bytes) noexcept {
+  Reader reader(bytes);
+  JournalMark mark;
+  mark.id = reader.u64();
+  mark.checkpoint = reader.u64();
+  return reader.complete() ? std::optional(mark) : std::nullopt;
+}
 
 [[nodiscard]] inline std::string_view view_of(const Locator& locator) noexcept {
   return {reinterpret_cast<const char*>(locator.bytes.data()), locator.bytes.size()};

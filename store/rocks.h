@@ -2,9 +2,18 @@
 // Database over RocksDB, tuned for one writer whose keys ascend. The one file pair that knows
 // RocksDB: its statuses are translated here and its options argued here.
 //
-// Concurrency: commit() from one thread; reads from any.
+// Operation: RocksDB's own log is off; a batch is durable when it is in the journal
+// (store/journal.h), and is put into RocksDB's memory then, in order. A thread, the keeper, has
+// RocksDB write its memory into tables when the journal has become long, notes how far they reach
+// (the checkpoint) and releases the journal up to there. What is behind the checkpoint is put in
+// again at the start; that does no harm where a table has it already, because a batch sets what it
+// names and adds nothing up.
+//
+// Concurrency: submit(), collect(), wait() and commit() from one thread at a time; reads and
+// interrupt() from any.
 // Limits: RocksOptions.
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,34 +23,32 @@
 #include "core/error.h"
 #include "store/database.h"
 
-namespace rocksdb {
-class Env;
-}
-
 namespace tokend::store {
 
 struct RocksOptions {
   std::string directory;  // made with mode 0700; RocksDB lives in `db` below it
   std::size_t block_cache_bytes = 256U << 20;
   std::size_t token_memtable_bytes = 64U << 20;  // each; at most four wait to be flushed
-  std::size_t wal_bytes_max = 512U << 20;
+  std::size_t journal_bytes_max = 256U << 20;    // beyond it a checkpoint is made
+  std::size_t journal_file_bytes = 16U << 20;
+  std::size_t journal_writes_max = 4;  // under way at once
   int background_jobs_max = 2;
   // Expired tokens stay readable for this long, so that a clock that ran ahead for a while
   // destroys nothing.
   std::int64_t expired_kept_ms = 24LL * 3600 * 1000;
   std::int64_t rewrite_after_s = 30LL * 24 * 3600;  // so that old files lose their expired tokens
   std::size_t spare_bytes_at_start = 4U << 20;      // free on the disk, beside the logs once more
-  // Goes on with what RocksDB recovers of damaged write-ahead logs (store/log_check.h). They are
-  // copied to `damaged-logs` first.
+  // Goes on with what lies before the damage in the journal, whose files are copied to
+  // `damaged-journal` first.
   bool accept_log_damage = false;
-  rocksdb::Env* env = nullptr;  // tests inject failures here; else the system's
+  const std::atomic<bool>* journal_writes_fail = nullptr;  // tests inject failures here
 };
 
 class RocksDatabase final : public Database {
  public:
   // Errc::io: the directory can't be made or written, or its disk is full; Errc::unavailable:
-  // another process uses it; Errc::refused: a newer version wrote it; Errc::corrupt: it or its
-  // write-ahead log is damaged. Each with a message for the operator.
+  // another process uses it; Errc::refused: a newer version wrote it; Errc::corrupt: RocksDB or its
+  // journal is damaged. Each with a message for the operator.
   [[nodiscard]] static core::Result<std::unique_ptr<RocksDatabase>> open(
       const RocksOptions& options, const core::Clock& clock);
   ~RocksDatabase() override;
@@ -54,7 +61,11 @@ class RocksDatabase final : public Database {
       const override;
   [[nodiscard]] core::Result<std::string> last_key(Family family) const override;
   [[nodiscard]] std::unique_ptr<Batch> make_batch() const override;
-  [[nodiscard]] core::Result<void> commit(Batch& batch) override;
+  [[nodiscard]] core::Result<void> submit(Batch& batch) override;
+  [[nodiscard]] core::Result<bool> collect() override;
+  void wait() noexcept override;
+  void interrupt() noexcept override;
+  [[nodiscard]] std::size_t submissions_max() const noexcept override;
 
   // What the operator should know of the opening; empty when nothing.
   [[nodiscard]] const std::string& warning() const noexcept;

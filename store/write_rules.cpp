@@ -32,10 +32,13 @@ WriteRules::WriteRules(Database& database, const Identity& identity, RandomBytes
       codec_(identity.token_key),
       locators_(identity.shard, identity.created_ms),
       index_(options.index, identity.shard),
-      batch_(database.make_batch()),
-      overlay_(database, *batch_) {}
+      overlay_(database) {}
 
-void WriteRules::begin_batch(std::int64_t now_ms) noexcept { now_ms_ = now_ms; }
+void WriteRules::begin_batch(Batch& batch, std::uint64_t number, std::int64_t now_ms) noexcept {
+  batch_ = &batch;
+  overlay_.begin(batch, number);
+  now_ms_ = now_ms;
+}
 
 void WriteRules::expect(const core::Message* next) const noexcept {
   if (!next) return;
@@ -320,7 +323,7 @@ void WriteRules::put_token(const IssueToken& issued) {
   batch_->put(Family::tokens, view_of(issued.locator), value_);
 }
 
-Batch& WriteRules::finish_batch() {
+void WriteRules::finish_batch() {
   write_tokens();
   if (const Locator last = locators_.last(); last != committed_locator_) {
     // The key of the newest token would say the same, if it could not be revoked and the clock be
@@ -332,12 +335,6 @@ Batch& WriteRules::finish_batch() {
     batch_->put(Family::meta, kMetaUsers, encode_u64(users_));
     committed_users_ = users_;
   }
-  return *batch_;
-}
-
-void WriteRules::end_batch() noexcept {
-  batch_->clear();
-  overlay_.clear();
   index_.sweep(now_ms_, kSweptUsersPerBatch);
 }
 

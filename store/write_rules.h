@@ -5,7 +5,7 @@
 //
 // Concurrency: the committer's thread.
 // Always true: an operation that fails has written nothing; the state in memory (index, counts) is
-// ahead of the disk only while a batch is under way, and a batch that fails ends all writing.
+// ahead of the disk only while batches are under way, and a batch that fails ends all writing.
 
 #include <cstddef>
 #include <cstdint>
@@ -41,16 +41,18 @@ class WriteRules {
   // Reads the state that is kept in memory. Blocking.
   [[nodiscard]] core::Result<void> load(std::int64_t now_ms);
 
-  // All operations up to finish_batch() see this moment.
-  void begin_batch(std::int64_t now_ms) noexcept;
+  // All operations up to finish_batch() see this moment and go into `batch`, which is empty.
+  // Numbers ascend.
+  void begin_batch(Batch& batch, std::uint64_t number, std::int64_t now_ms) noexcept;
   // Hints at the operations behind the one that is written next.
   void expect(const core::Message* next) const noexcept;
   // Sets operation.result. True when the operation must wait for `broadcast`.
   [[nodiscard]] bool write(Write& operation, Broadcast& broadcast);
-  // Adds the counters that go with the batch, which is then ready to commit.
-  [[nodiscard]] Batch& finish_batch();
-  // After the commit: makes room for the next batch and forgets a little of what has expired.
-  void end_batch() noexcept;
+  // Adds the counters that go with the batch, which is then ready to commit, and forgets a little
+  // of what has expired.
+  void finish_batch();
+  // The batches up to this one are durable and visible.
+  void end_batch(std::uint64_t number) noexcept { overlay_.forget(number); }
 
   [[nodiscard]] const PermissionTable& permissions() const noexcept { return permissions_; }
   [[nodiscard]] Locator last_locator() const noexcept { return locators_.last(); }
@@ -94,8 +96,8 @@ class WriteRules {
   core::Result<void> load_users(std::vector<User>& revoking);
   core::Result<void> load_tokens(std::int64_t now_ms, const std::vector<User>& revoking);
   core::Result<void> load_token(std::string_view key, std::string_view value, std::int64_t now_ms,
-                                const std::vector<User>& revoking);
-  core::Result<void> commit_removals();
+                                const std::vector<User>& revoking, Batch& removals);
+  core::Result<void> commit_removals(Batch& batch);
 
   Database& database_;
   RandomBytes& random_;
@@ -110,7 +112,7 @@ class WriteRules {
   std::uint64_t active_admins_ = 0;
 
   // Of the batch under way.
-  std::unique_ptr<Batch> batch_;
+  Batch* batch_ = nullptr;
   Overlay overlay_;
   // These go into the batch at its end.
   std::vector<const IssueToken*> issued_;  // ascending by locator

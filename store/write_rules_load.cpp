@@ -80,19 +80,21 @@ Result<void> WriteRules::load_tokens(std::int64_t now_ms, const std::vector<User
     if (!last) return fail(Errc::corrupt, "the store's last locator does not decode");
     locators_.raise_above(*last);
   }
+  const auto removals = database_.make_batch();
   Result<void> outcome;
   const auto scanned =
       database_.scan(Family::tokens, {}, [&](std::string_view key, std::string_view value) {
-        outcome = load_token(key, value, now_ms, revoking);
+        outcome = load_token(key, value, now_ms, revoking, *removals);
         return outcome.has_value();
       });
   if (!scanned) return scanned;
   if (!outcome) return outcome;
-  return commit_removals();
+  return commit_removals(*removals);
 }
 
 Result<void> WriteRules::load_token(std::string_view key, std::string_view value,
-                                    std::int64_t now_ms, const std::vector<User>& revoking) {
+                                    std::int64_t now_ms, const std::vector<User>& revoking,
+                                    Batch& removals) {
   const auto locator = locator_from(key);
   const auto record = decode_token_record(value);
   if (!locator || !record) return fail(Errc::corrupt, "a token's record does not decode");
@@ -110,15 +112,15 @@ Result<void> WriteRules::load_token(std::string_view key, std::string_view value
     return fail(Errc::full, "the store holds more live tokens or users than the index may");
   }
   // Displaced because the limit was lowered. No cache exists yet that could hold them.
-  for (const Locator& displaced : dropped_) batch_->remove(Family::tokens, view_of(displaced));
-  if (batch_->count() >= kRemovedPerCommit) return commit_removals();
+  for (const Locator& displaced : dropped_) removals.remove(Family::tokens, view_of(displaced));
+  if (removals.count() >= kRemovedPerCommit) return commit_removals(removals);
   return {};
 }
 
-Result<void> WriteRules::commit_removals() {
-  if (batch_->count() == 0) return {};
-  auto committed = database_.commit(*batch_);
-  batch_->clear();
+Result<void> WriteRules::commit_removals(Batch& batch) {
+  if (batch.count() == 0) return {};
+  auto committed = database_.commit(batch);
+  batch.clear();
   return committed;
 }
 

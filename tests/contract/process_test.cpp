@@ -229,20 +229,17 @@ class DamagedLog : public testing::Test {
     for (std::size_t i = 0; i < kTokens; ++i) tokens_.push_back(client.issue(admin, person.id));
     server_.kill();
   }
-  [[nodiscard]] std::filesystem::path log() const {
-    std::filesystem::path newest;
-    for (const auto& entry : std::filesystem::directory_iterator(server_.data_path() + "/db")) {
-      if (entry.path().extension() == ".log") newest = std::max(newest, entry.path());
-    }
-    return newest;
-  }
-  // At half of what is used of the log.
+  [[nodiscard]] std::string journal() const { return server_.data_path() + "/journal"; }
+  // At half of what is used of the file that is written.
   void damage() const {
-    std::ifstream reader(log(), std::ios::binary);
-    const std::string content{std::istreambuf_iterator<char>(reader), {}};
-    const std::size_t used = content.find_last_not_of('\0');
-    std::fstream file(log(), std::ios::binary | std::ios::in | std::ios::out);
-    for (std::size_t at = used / 2; at < used / 2 + 20; ++at) {
+    constexpr std::size_t kBlock = 4096;
+    for (const auto& entry : std::filesystem::directory_iterator(journal())) {
+      std::ifstream reader(entry.path(), std::ios::binary);
+      const std::string content{std::istreambuf_iterator<char>(reader), {}};
+      const std::size_t used = content.find_last_not_of('\0');
+      if (used == std::string::npos) continue;
+      const std::size_t at = used / 2 / kBlock * kBlock + 60;
+      std::fstream file(entry.path(), std::ios::binary | std::ios::in | std::ios::out);
       file.seekp(static_cast<std::streamoff>(at));
       file.put(static_cast<char>(content.at(at) ^ 0x5a));
     }
@@ -261,7 +258,7 @@ TEST_F(DamagedLog, IsRefusedAndCanBeAccepted) {
   issue_and_die();
   damage();
   EXPECT_FALSE(server_.start());
-  EXPECT_THAT(server_.log(), HasSubstr("is damaged at byte"));
+  EXPECT_THAT(server_.log(), HasSubstr("the journal is damaged: frame"));
   EXPECT_THAT(server_.log(), HasSubstr("--accept-log-damage"));
   server_.settings().flags = {"--accept-log-damage"};
   ASSERT_TRUE(server_.start()) << server_.report();
@@ -277,7 +274,7 @@ TEST_F(DamagedLog, IsRefusedAndCanBeAccepted) {
 
 TEST_F(DamagedLog, ThatIsMissingIsRefused) {
   issue_and_die();
-  std::filesystem::remove(log());
+  std::filesystem::remove_all(journal());
   EXPECT_FALSE(server_.start());
   EXPECT_THAT(server_.log(), HasSubstr("is missing"));
 }

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
@@ -27,6 +28,7 @@ struct Outcome {
   std::string fault;  // the first one; empty when all was right
   std::uint64_t overtaken_reads = 0;
   std::size_t tokens = 0;
+  std::size_t most_under_way = 0;
 };
 
 Outcome run(std::uint64_t seed, Mutation mutation) {
@@ -49,7 +51,7 @@ Outcome run(std::uint64_t seed, Mutation mutation) {
   if (traffic.faults().empty() && world.healthy()) traffic.ask_everything();
   world.crash();
   return {traffic.faults().empty() ? std::string() : traffic.faults().front(),
-          world.overtaken_reads(), oracle.tokens.size()};
+          world.overtaken_reads(), oracle.tokens.size(), world.most_under_way()};
 }
 
 TEST(Simulation, InvariantsHoldUnderRandomSchedulesCrashesAndFailingDisks) {
@@ -58,16 +60,19 @@ TEST(Simulation, InvariantsHoldUnderRandomSchedulesCrashesAndFailingDisks) {
       "TOKEND_SIMULATION_RUNS", std::getenv("TOKEND_SIMULATION_SEED") ? 1 : kRuns);
   std::uint64_t overtaken_reads = 0;
   std::size_t tokens = 0;
+  std::size_t most_under_way = 0;
   for (std::uint64_t seed = first; seed < first + runs; ++seed) {
     const Outcome outcome = run(seed, Mutation::none);
     ASSERT_EQ(outcome.fault, "") << "replay with TOKEND_SIMULATION_SEED=" << seed;
     overtaken_reads += outcome.overtaken_reads;
     tokens += outcome.tokens;
+    most_under_way = std::max(most_under_way, outcome.most_under_way);
   }
   // A simulation in which nothing happens proves nothing.
   if (runs == kRuns) {
     EXPECT_GT(tokens, 60 * runs);
     EXPECT_GT(overtaken_reads, runs / 4) << "the race of invariant 3 hardly came up";
+    EXPECT_GE(most_under_way, 3U) << "no crash fell between several batches";
   }
   RecordProperty("first_seed", std::to_string(first));
 }

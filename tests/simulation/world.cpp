@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "store/bootstrap.h"
@@ -41,6 +42,12 @@ World::World(const WorldOptions& options)
     meanwhile();
     reading_ = true;
   };
+  // Batches pile up behind a disk that takes its time, and a crash keeps some of them.
+  database_.disk_is_done = [this] { return settling_ || dice_.one_in(3); };
+  database_.kept_of_a_crash = [this](std::size_t under_way) {
+    most_under_way_ = std::max(most_under_way_, under_way);
+    return dice_.below(under_way + 1);
+  };
   boot();
   if (options_.mutation == Mutation::lying_disk) database_.lie_about_syncs();
 }
@@ -48,6 +55,7 @@ World::World(const WorldOptions& options)
 World::~World() = default;
 
 void World::boot() {
+  const Settling settling(*this);
   auto prepared = store::prepare_store(
       database_, clock_, random_,
       {.username = "admin", .password = "secret", .email = {}, .name = {}}, kBcryptCostMin);
@@ -134,6 +142,7 @@ bool World::step() {
 }
 
 void World::settle() {
+  const Settling settling(*this);
   for (bool busy = true; busy;) {
     busy = committer_->step();
     busy = step_worker() || busy;

@@ -88,6 +88,8 @@ class World {
   [[nodiscard]] Dice& dice() { return dice_; }
   // Reads that were answered after their key had been invalidated: the race, seen and defused.
   [[nodiscard]] std::uint64_t overtaken_reads() const { return overtaken_reads_; }
+  // The greatest number of batches that a crash found on their way to the disk.
+  [[nodiscard]] std::size_t most_under_way() const { return most_under_way_; }
 
  private:
   class ManualClock final : public core::Clock {
@@ -127,6 +129,18 @@ class World {
     std::unique_ptr<store::Store> store;
   };
 
+  // While it lives, the disk is done at once.
+  class Settling {
+   public:
+    explicit Settling(World& world) : world_(world) { world_.settling_ = true; }
+    ~Settling() { world_.settling_ = false; }
+    Settling(const Settling&) = delete;
+    Settling& operator=(const Settling&) = delete;
+
+   private:
+    World& world_;
+  };
+
   bool step_core(std::size_t core);
   bool step_worker();
   void meanwhile();
@@ -143,6 +157,8 @@ class World {
   std::vector<std::unique_ptr<Core>> machine_;
   bool reading_ = false;  // a worker is between reading and reporting
   std::uint64_t overtaken_reads_ = 0;
+  bool settling_ = false;
+  std::size_t most_under_way_ = 0;
 };
 
 }  // namespace tokend::simulation

@@ -65,11 +65,11 @@ TEST_F(BootstrapTest, TwoStoresHaveTwoKeys) {
 
 TEST_F(BootstrapTest, AnUnknownFormatVersionIsRefused) {
   ASSERT_TRUE(prepare());
-  database.set(Family::meta, "format", std::string("\x02\0\0\0", 4));
+  database.set(Family::meta, "format", std::string("\x03\0\0\0", 4));
   const auto prepared = prepare();
   ASSERT_FALSE(prepared);
   EXPECT_EQ(prepared.error().code, Errc::refused);
-  EXPECT_NE(prepared.error().message.find("version 2"), std::string::npos);
+  EXPECT_NE(prepared.error().message.find("version 3"), std::string::npos);
 }
 
 TEST_F(BootstrapTest, DamagedMetaIsCorrupt) {

@@ -51,6 +51,122 @@ TEST_F(CommitterTest, ABatchHasItsLimitAndTheRestFollows) {
   for (const auto& operation : operations) EXPECT_TRUE(operation->succeeded());
 }
 
+TEST_F(CommitterTest, BatchesAreWrittenWhileOthersAreSyncedAndAnsweredInOrder) {
+  close();
+  options.overlapping_operations_min = 1;
+  open();
+  bool disk_is_done = false;
+  database.disk_is_done = [&] { return disk_is_done; };
+  const UserId unknown("nobody");
+  Asked<CreateUser> create_anna, create_again;
+  Asked<IssueToken> for_anna, for_nobody;
+  create_anna.user.username = create_again.user.username = "anna";
+  store().write(create_anna);
+  EXPECT_TRUE(committer->step());
+  // They rest on what is not durable yet, the refusals too.
+  for_anna.user = create_anna.user.id;
+  store().write(for_anna);
+  EXPECT_TRUE(committer->step());
+  store().write(create_again);
+  EXPECT_TRUE(committer->step());
+  for_nobody.user = unknown;
+  store().write(for_nobody);
+  EXPECT_TRUE(committer->step());
+  EXPECT_FALSE(committer->step());
+  EXPECT_FALSE(committer->idle());
+  turn(0);
+  EXPECT_EQ(create_anna.times_done + for_anna.times_done + create_again.times_done +
+                for_nobody.times_done,
+            0);
+  EXPECT_EQ(database.size(Family::users), 1U) << "nothing is visible before it is durable";
+  disk_is_done = true;
+  settle();
+  EXPECT_TRUE(committer->idle());
+  EXPECT_TRUE(create_anna.succeeded());
+  EXPECT_TRUE(for_anna.succeeded());
+  EXPECT_TRUE(create_again.failed_with(Errc::exists));
+  EXPECT_TRUE(for_nobody.failed_with(Errc::not_found));
+  // What the overlay knew is now in the database.
+  Asked<CreateUser> once_more;
+  once_more.user.username = "Anna";
+  store().write(once_more);
+  settle();
+  EXPECT_TRUE(once_more.failed_with(Errc::exists));
+}
+
+TEST_F(CommitterTest, NoMoreBatchesAreUnderWayThanTheDatabaseTakes) {
+  close();
+  options.overlapping_operations_min = 1;
+  open();
+  database.disk_is_done = [] { return false; };
+  std::vector<std::unique_ptr<Asked<IssueToken>>> asked;
+  std::size_t begun = 0;
+  for (std::size_t i = 0; i < database.submissions_max() + 2; ++i) {
+    asked.push_back(std::move(ask_for_tokens(1).front()));
+    begun += committer->step();
+  }
+  EXPECT_EQ(begun, database.submissions_max());
+  database.disk_is_done = {};
+  settle();
+  for (const auto& operation : asked) EXPECT_TRUE(operation->succeeded());
+}
+
+TEST_F(CommitterTest, ABatchEndsWithTheOperationThatPassesItsBytes) {
+  close();
+  options.batch_bytes_max = 1;
+  open();
+  const std::size_t commits = database.commits();
+  Asked<CreateUser> creations[3];
+  for (std::size_t i = 0; i < std::size(creations); ++i) {
+    creations[i].user.username = "user" + std::to_string(i);
+    store().write(creations[i]);
+  }
+  settle();
+  EXPECT_EQ(database.commits(), commits + std::size(creations));
+  for (const auto& creation : creations) EXPECT_TRUE(creation.succeeded());
+}
+
+TEST_F(CommitterTest, ASmallBatchWaitsForALargerOneUnderWay) {
+  bool disk_is_done = false;
+  database.disk_is_done = [&] { return disk_is_done; };
+  const auto large = ask_for_tokens(10);
+  EXPECT_TRUE(committer->step());
+  const auto small = ask_for_tokens(9);
+  EXPECT_FALSE(committer->step());
+  const auto more = ask_for_tokens(1);
+  EXPECT_TRUE(committer->step()) << "together they are as many";
+  const std::size_t commits = database.commits();
+  disk_is_done = true;
+  settle();
+  EXPECT_EQ(database.commits(), commits + 2);
+  for (const auto& operation : small) EXPECT_TRUE(operation->succeeded());
+}
+
+TEST_F(CommitterTest, AFailureEndsEveryBatchUnderWay) {
+  close();
+  options.overlapping_operations_min = 1;
+  open();
+  bool disk_is_done = false;
+  database.disk_is_done = [&] { return disk_is_done; };
+  const auto first = ask_for_tokens(3);
+  EXPECT_TRUE(committer->step());
+  database.fail_next_commit(tests::MemoryDatabase::Failure::lost);
+  const auto second = ask_for_tokens(3);
+  EXPECT_TRUE(committer->step());
+  const auto third = ask_for_tokens(3);
+  EXPECT_TRUE(committer->step());
+  disk_is_done = true;
+  settle();
+  for (const auto& operation : first) EXPECT_TRUE(operation->succeeded());
+  for (const auto& operation : second) EXPECT_TRUE(operation->failed_with(Errc::unavailable));
+  for (const auto& operation : third) {
+    EXPECT_TRUE(operation->failed_with(Errc::unavailable));
+    EXPECT_EQ(operation->token, TokenText{});
+  }
+  restart();
+  EXPECT_EQ(database.size(Family::tokens), 3U);
+}
+
 TEST_F(CommitterTest, WithoutAFreeBroadcastItWaitsForOne) {
   close();
   options.broadcasts_max = 1;

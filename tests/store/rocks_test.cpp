@@ -1,7 +1,7 @@
 #include "store/rocks.h"
 
 #include <gtest/gtest.h>
-#include <rocksdb/env.h>
+#include <rocksdb/db.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,57 +13,13 @@
 
 #include "store/committer.h"
 #include "store/meta.h"
-#include "store/rocks.h"
+#include "tests/store/rocks_fixture.h"
 #include "tests/store/store_fixture.h"
 
 namespace tokend::store {
 namespace {
 
 using core::Errc;
-
-class RocksTest : public testing::Test {
- protected:
-  RocksTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "tokend-rocks-XXXXXX").string();
-    root_directory = mkdtemp(pattern.data());
-    options.directory = root_directory + "/data";
-    options.block_cache_bytes = 1U << 20;
-  }
-  ~RocksTest() override {
-    database.reset();
-    std::filesystem::remove_all(root_directory);
-  }
-  void open() {
-    database.reset();
-    auto opened = RocksDatabase::open(options, clock);
-    ASSERT_TRUE(opened) << opened.error().message;
-    database = *std::move(opened);
-  }
-  void put(Family family, std::string_view key, std::string_view value) {
-    const auto batch = database->make_batch();
-    batch->put(family, key, value);
-    ASSERT_TRUE(database->commit(*batch));
-  }
-  std::string read(Family family, std::string_view key, Reach reach = Reach::disk) {
-    std::string value;
-    const auto found = database->get(family, key, reach, value);
-    if (!found) return "error";
-    return *found == Found::yes ? value : *found == Found::no ? "no" : "unknown";
-  }
-  static std::string token_expiring(std::int64_t expires_ms) {
-    TokenRecord record;
-    record.user = UserId("u");
-    record.expires_ms = expires_ms;
-    std::string bytes;
-    encode(record, bytes);
-    return bytes;
-  }
-
-  std::string root_directory;
-  FixedClock clock;
-  RocksOptions options;
-  std::unique_ptr<RocksDatabase> database;
-};
 
 TEST_F(RocksTest, WhatWasCommittedIsThereAfterReopening) {
   open();
@@ -102,6 +58,28 @@ TEST_F(RocksTest, SurvivesTheEndOfTheProcessWithoutFarewell) {
     }
     put(Family::tokens, "again", std::to_string(round));
   }
+}
+
+TEST_F(RocksTest, ACheckpointReleasesTheJournalAndLosesNothing) {
+  constexpr int kBatches = 4000;
+  options.journal_file_bytes = 64U << 10;
+  options.journal_bytes_max = 128U << 10;
+  open();
+  for (int i = 0; i < kBatches; ++i) {
+    const auto batch = database->make_batch();
+    batch->put(Family::tokens, std::to_string(1000 + i), std::string(3000, 'x'));
+    batch->put(Family::users, "last", std::to_string(i));
+    ASSERT_TRUE(database->commit(*batch));
+  }
+  std::size_t journal_bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(options.directory + "/journal")) {
+    journal_bytes += entry.file_size();
+  }
+  EXPECT_LT(journal_bytes, std::size_t{kBatches} * 4096 / 2) << "files were used again";
+  open();
+  for (int i = 0; i < kBatches; ++i)
+    ASSERT_NE(read(Family::tokens, std::to_string(1000 + i)), "no");
+  EXPECT_EQ(read(Family::users, "last"), std::to_string(kBatches - 1));
 }
 
 TEST_F(RocksTest, ABatchIsAllOfItsChangesInOrder) {
@@ -199,60 +177,19 @@ TEST_F(RocksTest, CompactionDropsTokensLongExpiredAndOnlyThose) {
   EXPECT_NE(read(Family::users, "expired long ago"), "no");
 }
 
-// Every sync fails once told so.
-class FailingEnv final : public rocksdb::EnvWrapper {
- public:
-  FailingEnv() : EnvWrapper(rocksdb::Env::Default()) {}
-  const char* Name() const override { return "FailingEnv"; }
-  rocksdb::Status NewWritableFile(const std::string& name,
-                                  std::unique_ptr<rocksdb::WritableFile>* file,
-                                  const rocksdb::EnvOptions& how) override {
-    return wrap(EnvWrapper::NewWritableFile(name, file, how), file);
-  }
-  rocksdb::Status ReuseWritableFile(const std::string& name, const std::string& old,
-                                    std::unique_ptr<rocksdb::WritableFile>* file,
-                                    const rocksdb::EnvOptions& how) override {
-    return wrap(EnvWrapper::ReuseWritableFile(name, old, file, how), file);
-  }
-  std::atomic<bool> fails{false};
-
- private:
-  class File final : public rocksdb::WritableFileWrapper {
-   public:
-    File(std::unique_ptr<rocksdb::WritableFile> file, const std::atomic<bool>& its_fails)
-        : WritableFileWrapper(file.get()),
-          file_(std::move(file)),
-          fails_(its_fails) {}
-    rocksdb::Status Sync() override {
-      return fails_ ? rocksdb::Status::IOError("injected") : WritableFileWrapper::Sync();
-    }
-    rocksdb::Status Fsync() override {
-      return fails_ ? rocksdb::Status::IOError("injected") : WritableFileWrapper::Fsync();
-    }
-
-   private:
-    std::unique_ptr<rocksdb::WritableFile> file_;
-    const std::atomic<bool>& fails_;
-  };
-  rocksdb::Status wrap(rocksdb::Status status, std::unique_ptr<rocksdb::WritableFile>* file) {
-    if (status.ok()) *file = std::make_unique<File>(std::move(*file), fails);
-    return status;
-  }
-};
-
 TEST_F(RocksTest, AFailedSyncIsFinalAndItsBatchInvisible) {
-  FailingEnv env;
-  options.env = &env;
+  std::atomic<bool> fails{false};
+  options.journal_writes_fail = &fails;
   open();
   put(Family::users, "before", "1");
-  env.fails = true;
+  fails = true;
   const auto batch = database->make_batch();
   batch->put(Family::users, "during", "1");
   const auto failed = database->commit(*batch);
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, Errc::unavailable);
   EXPECT_EQ(read(Family::users, "during"), "no");
-  env.fails = false;
+  fails = false;
   EXPECT_FALSE(database->commit(*batch)) << "the disk works again and it is still final";
   EXPECT_EQ(read(Family::users, "before"), "1");
   open();
@@ -284,7 +221,9 @@ TEST_F(RocksTest, AWholeStoreLivesInItAndComesBack) {
       Asked<IssueToken> issue;
       issue.user = admin;
       core.store->write(issue);
-      ASSERT_TRUE((*committer)->step());
+      while ((*committer)->step() || !(*committer)->idle()) {
+        if (!(*committer)->idle()) (*committer)->wait();
+      }
       core.take_turn(clock.now_ms);
       ASSERT_TRUE(issue.succeeded());
       text = view_of(issue.token);

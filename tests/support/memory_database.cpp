@@ -19,6 +19,11 @@ class MemoryDatabase::MemoryBatch final : public store::Batch {
   }
   void clear() noexcept override { changes.clear(); }
   std::size_t count() const noexcept override { return changes.size(); }
+  std::size_t bytes() const noexcept override {
+    std::size_t sum = 0;
+    for (const Change& change : changes) sum += change.key.size() + change.value.size();
+    return sum;
+  }
 
   std::vector<Change> changes;
 };
@@ -65,19 +70,44 @@ std::unique_ptr<store::Batch> MemoryDatabase::make_batch() const {
   return std::make_unique<MemoryBatch>();
 }
 
-core::Result<void> MemoryDatabase::commit(store::Batch& batch) {
+core::Result<void> MemoryDatabase::submit(store::Batch& batch) {
   const std::lock_guard lock(mutex_);
-  const auto& changes = static_cast<MemoryBatch&>(batch).changes;
+  CHECK(under_way_.size() < kSubmissionsMax);
   if (failed_) return core::fail(Errc::unavailable, "an earlier commit failed");
-  const Failure failure = std::exchange(next_failure_, Failure::none);
-  if (failure != Failure::none) {
+  under_way_.push_back(
+      {static_cast<MemoryBatch&>(batch).changes, std::exchange(next_failure_, Failure::none)});
+  return {};
+}
+
+core::Result<bool> MemoryDatabase::collect() {
+  if (disk_is_done && !disk_is_done()) return false;
+  const std::lock_guard lock(mutex_);
+  if (failed_) return core::fail(Errc::unavailable, "an earlier commit failed");
+  if (under_way_.empty()) return false;
+  if (under_way_.front().failure != Failure::none) {
     failed_ = true;
-    if (failure == Failure::written) unsynced_ = changes;
     return core::fail(Errc::unavailable, "injected");
   }
-  apply(changes);
+  apply(under_way_.front().changes);
+  under_way_.pop_front();
   ++commits_;
-  return {};
+  return true;
+}
+
+// A disk of memory is done by the time that somebody asks, so only wake-ups are worth waiting for.
+void MemoryDatabase::wait() noexcept {
+  std::unique_lock lock(mutex_);
+  if (!under_way_.empty()) return;
+  interrupted_.wait(lock, [this] { return interrupt_; });
+  interrupt_ = false;
+}
+
+void MemoryDatabase::interrupt() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    interrupt_ = true;
+  }
+  interrupted_.notify_one();
 }
 
 void MemoryDatabase::apply(const std::vector<Change>& changes) {
@@ -104,7 +134,15 @@ void MemoryDatabase::lie_about_syncs() {
 void MemoryDatabase::crash() {
   const std::lock_guard lock(mutex_);
   if (synced_) families_ = *synced_;
-  apply(std::exchange(unsynced_, {}));
+  // In order, so that nothing is there without what came before it.
+  std::size_t kept = kept_of_a_crash ? kept_of_a_crash(under_way_.size()) : 0;
+  for (const Submission& submission : under_way_) {
+    const bool written = submission.failure == Failure::written;
+    if (submission.failure == Failure::lost || (kept == 0 && !written)) break;
+    kept -= kept > 0;
+    apply(submission.changes);
+  }
+  under_way_.clear();
   failed_ = false;
   next_failure_ = Failure::none;
 }

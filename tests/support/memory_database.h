@@ -2,14 +2,17 @@
 // A store::Database in memory for tests and the simulator: ordered maps, batches, and the ways in
 // which a disk disappoints.
 //
-// What is committed is synced, visible and survives crash(). A commit that fails leaves its batch
-// neither visible nor, as a disk may have it, necessarily lost: the failure says which.
+// What is collected is synced, visible and survives crash(). Of the batches that are under way a
+// crash keeps the first few, as many as `kept_of_a_crash` says. A commit that fails leaves its
+// batch neither visible nor, as a disk may have it, necessarily lost: the failure says which.
 //
 // Concurrency: a mutex, so that workers' threads may read beside the committer.
 
 #include <array>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -41,13 +44,22 @@ class MemoryDatabase final : public store::Database {
       const override;
   [[nodiscard]] core::Result<std::string> last_key(store::Family family) const override;
   [[nodiscard]] std::unique_ptr<store::Batch> make_batch() const override;
-  [[nodiscard]] core::Result<void> commit(store::Batch& batch) override;
+  [[nodiscard]] core::Result<void> submit(store::Batch& batch) override;
+  [[nodiscard]] core::Result<bool> collect() override;
+  void wait() noexcept override;
+  void interrupt() noexcept override;
+  [[nodiscard]] std::size_t submissions_max() const noexcept override { return kSubmissionsMax; }
 
   // ---- The test's levers. ----
 
-  // The next commit fails, and with it all that follow, until crash().
+  // Decides for each collect() whether the oldest batch has reached the disk; empty: always.
+  std::function<bool()> disk_is_done;
+  // How many of so many batches under way a crash keeps; empty: none.
+  std::function<std::size_t(std::size_t under_way)> kept_of_a_crash;
+  // The next batch that is submitted fails, and with it all that follow, until crash().
   void fail_next_commit(Failure failure);
-  // What a power failure leaves: everything committed, and a batch whose failure was `written`.
+  // What a power failure leaves: everything collected, the first few of what is under way, and a
+  // batch whose failure was `written`.
   void crash();
   // Decides for each read with Reach::memory whether memory knows; empty: always.
   std::function<bool(store::Family family, std::string_view key)> memory_knows;
@@ -81,14 +93,22 @@ class MemoryDatabase final : public store::Database {
   [[nodiscard]] const Map& map(store::Family family) const {
     return families_[static_cast<std::size_t>(family)];
   }
+  struct Submission {
+    std::vector<Change> changes;
+    Failure failure;
+  };
+  static constexpr std::size_t kSubmissionsMax = 4;
+
   void apply(const std::vector<Change>& changes);
 
   mutable std::mutex mutex_;  // guards everything below
+  std::condition_variable interrupted_;
+  bool interrupt_ = false;
+  std::deque<Submission> under_way_;  // oldest first
   std::array<Map, kFamilies> families_;
   std::array<bool, kFamilies> reads_fail_{};
   Failure next_failure_ = Failure::none;
   bool failed_ = false;
-  std::vector<Change> unsynced_;                      // of a failure that was `written`
   std::optional<std::array<Map, kFamilies>> synced_;  // what the disk holds while syncs are lies
   std::size_t commits_ = 0;
   mutable std::size_t reads_ = 0;

@@ -83,21 +83,26 @@ TEST_F(OfflineTest, ADamagedLogIsRefusedAsByTheServer) {
     writes->put(store::Family::meta, "change" + std::to_string(change), "value");
     ASSERT_TRUE(database->commit(*writes));
   }
+  // As SIGKILL would leave it: its files are the same from here on.
   const std::string killed = folder_ + "/killed";
   std::filesystem::create_directory(killed);
-  std::filesystem::copy(folder_ + "/db", killed + "/db", std::filesystem::copy_options::recursive);
-  for (const auto& entry : std::filesystem::directory_iterator(killed + "/db")) {
-    if (entry.path().extension() != ".log") continue;
-    std::fstream log(entry.path(), std::ios::binary | std::ios::in | std::ios::out);
-    const std::string content{std::istreambuf_iterator<char>(log), {}};
-    log.clear();
-    log.seekp(static_cast<std::streamoff>(content.find("change5")));
-    log << "damage5";
+  for (const std::string folder : {"/db", "/journal"}) {
+    std::filesystem::copy(folder_ + folder, killed + folder,
+                          std::filesystem::copy_options::recursive);
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(killed + "/journal")) {
+    std::fstream file(entry.path(), std::ios::binary | std::ios::in | std::ios::out);
+    const std::string content{std::istreambuf_iterator<char>(file), {}};
+    const std::size_t at = content.find("change5");
+    if (at == std::string::npos) continue;
+    file.clear();
+    file.seekp(static_cast<std::streamoff>(at));
+    file << "damage5";
   }
   const auto store = OfflineStore::open(killed, kCost);
   ASSERT_FALSE(store.has_value());
   EXPECT_EQ(store.error().code, core::Errc::corrupt);
-  EXPECT_NE(store.error().message.find("is damaged at byte"), std::string::npos);
+  EXPECT_NE(store.error().message.find("the journal is damaged: frame"), std::string::npos);
 }
 
 TEST_F(OfflineTest, AStoreWithoutAUserGetsNone) {

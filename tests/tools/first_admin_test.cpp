@@ -28,7 +28,11 @@ class FakeDatabase final : public store::Database {
     return family == store::Family::users ? last_user : std::string();
   }
   std::unique_ptr<store::Batch> make_batch() const override { return nullptr; }
-  core::Result<void> commit(store::Batch&) override { return {}; }
+  core::Result<void> submit(store::Batch&) override { return {}; }
+  core::Result<bool> collect() override { return true; }
+  void wait() noexcept override {}
+  void interrupt() noexcept override {}
+  std::size_t submissions_max() const noexcept override { return 1; }
 };
 
 class FirstAdminTest : public ::testing::Test {

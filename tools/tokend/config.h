@@ -63,6 +63,7 @@ struct Config {
   std::size_t bcrypt_cost = 0;
   std::size_t block_cache_bytes = 0;
   std::size_t write_buffer_bytes = 0;
+  std::size_t journal_bytes = 0;
 };
 
 using Environment = std::map<std::string, std::string, std::less<>>;

@@ -414,11 +414,20 @@ constexpr Setting kSettings[] = {
      .target = TARGET(write_buffer_bytes),
      .least = kMiB,
      .greatest = 4 * kGiB},
+    {.name = "journal-bytes",
+     .group = kStore,
+     .kind = Kind::bytes,
+     .fallback = "256MiB",
+     .help = "Journal that may come together before it is written into tables and used again; a "
+             "start after a crash replays it",
+     .target = TARGET(journal_bytes),
+     .least = 16 * kMiB,
+     .greatest = 64 * kGiB},
     {.name = "accept-log-damage",
      .group = kStore,
      .kind = Kind::toggle,
      .fallback = "false",
-     .help = "Start on a damaged write-ahead log without what lies behind the damage",
+     .help = "Start on a damaged journal without what lies behind the damage",
      .target = TARGET(accept_log_damage)},
 };
 

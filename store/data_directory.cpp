@@ -1,0 +1,91 @@
+#include "store/data_directory.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace tokend::store {
+
+using core::Descriptor;
+using core::Errc;
+using core::fail;
+using core::Result;
+
+namespace {
+
+std::string system_message(const std::string& what) {
+  const int error = errno;
+  return what + ": " + std::strerror(error);
+}
+
+}  // namespace
+
+Result<Descriptor> lock_directory(const std::string& directory) {
+  if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
+    return fail(Errc::io, system_message("cannot make the data directory " + directory));
+  }
+  const std::string path = directory + "/LOCK";
+  Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock.valid()) {
+    return fail(Errc::io, system_message("cannot write to the data directory " + directory));
+  }
+  if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    const bool taken = errno == EWOULDBLOCK;
+    std::string message = taken
+                              ? "the data directory " + directory + " is in use by another process"
+                              : system_message("cannot lock the data directory " + directory);
+    return fail(taken ? Errc::unavailable : Errc::io, std::move(message));
+  }
+  return lock;
+}
+
+Result<void> check_space(const std::string& directory, std::uintmax_t spare_bytes) {
+  std::error_code error;
+  std::uintmax_t wanted = spare_bytes;
+  const auto add_files = [&](const std::string& folder, std::string_view extension) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+      if (entry.path().extension() != extension) continue;
+      const std::uintmax_t bytes = entry.file_size(error);
+      if (!error) wanted += bytes;
+    }
+  };
+  add_files(directory + "/db", ".log");
+  add_files(directory + "/journal", "");
+  const std::filesystem::space_info space = std::filesystem::space(directory, error);
+  if (error || space.available >= wanted) return {};
+  return fail(Errc::io, "the disk of the data directory " + directory + " is full: " +
+                            std::to_string(space.available >> 10) + " KiB are free, " +
+                            std::to_string(wanted >> 10) + " KiB are needed to start");
+}
+
+Result<void> keep_copies(const std::string& directory, const std::string& folder,
+                         const std::string& kept) {
+  const std::filesystem::path target = std::filesystem::path(directory) / kept;
+  std::error_code error;
+  std::filesystem::create_directory(target, error);
+  std::filesystem::directory_iterator files;
+  if (!error) files = std::filesystem::directory_iterator(directory + "/" + folder, error);
+  for (const auto& file : files) {
+    std::filesystem::copy_file(file.path(), target / file.path().filename(),
+                               std::filesystem::copy_options::overwrite_existing, error);
+    if (error) break;
+  }
+  std::string message = error.message();
+  if (!error) {
+    const Descriptor written(::open(target.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (written.valid() && syncfs(written.get()) == 0) return {};
+    message = std::strerror(errno);
+  }
+  return fail(Errc::io,
+              "cannot keep the files of " + folder + " in " + target.string() + ": " + message);
+}
+
+}  // namespace tokend::store

@@ -1,0 +1,138 @@
+#include "store/journal_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "store/journal_frame.h"
+
+namespace tokend::store {
+
+using core::Descriptor;
+using core::Errc;
+using core::fail;
+using core::Result;
+
+namespace {
+
+constexpr std::size_t kFillBytes = 1U << 20;  // zeros of one write
+constexpr std::string_view kUnfinished = ".new";
+
+std::string because(const std::string& what, int error) {
+  return what + ": " + std::strerror(error);
+}
+
+// Not every file system knows O_DIRECT.
+Descriptor open_file(const std::string& path, int flags) noexcept {
+  Descriptor file(::open(path.c_str(), flags | O_DIRECT | O_CLOEXEC, 0600));
+  if (!file.valid() && errno == EINVAL) {
+    file = Descriptor(::open(path.c_str(), flags | O_CLOEXEC, 0600));
+  }
+  return file;
+}
+
+}  // namespace
+
+AlignedBuffer::AlignedBuffer(std::size_t bytes)
+    : bytes_(static_cast<char*>(std::aligned_alloc(kJournalBlockBytes, journal_blocks(bytes)))),
+      size_(journal_blocks(bytes)) {
+  CHECK(bytes_);
+  std::memset(bytes_.get(), 0, size_);
+}
+
+Result<std::size_t> JournalFile::read_at(char* out, std::size_t wanted, std::size_t offset) const {
+  std::size_t done = 0;
+  while (done < wanted) {
+    const ssize_t count =
+        pread(descriptor.get(), out + done, wanted - done, static_cast<off_t>(offset + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail(Errc::io, because("cannot read " + path, errno));
+    if (count == 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  return done;
+}
+
+Result<std::vector<std::unique_ptr<JournalFile>>> open_journal_files(const std::string& directory,
+                                                                     std::uint64_t& next_number) {
+  std::error_code error;
+  std::filesystem::create_directory(directory, error);
+  if (error) {
+    return fail(Errc::io, "cannot make the directory " + directory + ": " + error.message());
+  }
+  std::vector<std::string> names;
+  next_number = 1;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    if (entry.path().extension() == kUnfinished) {
+      std::filesystem::remove(entry.path(), error);
+      continue;
+    }
+    const std::string name = entry.path().filename().string();
+    if (name.empty() || !std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; })) {
+      continue;
+    }
+    names.push_back(name);
+    next_number =
+        std::max<std::uint64_t>(next_number, std::strtoull(name.c_str(), nullptr, 10) + 1);
+  }
+  if (error) return fail(Errc::io, "cannot list " + directory + ": " + error.message());
+  std::ranges::sort(names);
+  std::vector<std::unique_ptr<JournalFile>> files;
+  for (const std::string& name : names) {
+    auto file = std::make_unique<JournalFile>();
+    file->path = directory + "/" + name;
+    file->descriptor = open_file(file->path, O_RDWR | O_DSYNC);
+    struct stat status{};
+    if (!file->descriptor.valid() || fstat(file->descriptor.get(), &status) != 0) {
+      return fail(Errc::io, because("cannot open " + file->path, errno));
+    }
+    file->bytes =
+        static_cast<std::size_t>(status.st_size) / kJournalBlockBytes * kJournalBlockBytes;
+    files.push_back(std::move(file));
+  }
+  return files;
+}
+
+Result<std::unique_ptr<JournalFile>> make_journal_file(const std::string& directory,
+                                                       std::uint64_t number, std::size_t bytes) {
+  std::string name = std::to_string(number);
+  name.insert(0, 10 - std::min<std::size_t>(name.size(), 10), '0');
+  auto file = std::make_unique<JournalFile>();
+  file->path = directory + "/" + name;
+  file->bytes = bytes;
+  const std::string unfinished = file->path + std::string(kUnfinished);
+  const auto cannot_make = [&] {
+    const int error = errno;
+    unlink(unfinished.c_str());
+    return fail(Errc::io, because("cannot make " + file->path, error));
+  };
+  {
+    const Descriptor filled = open_file(unfinished, O_RDWR | O_CREAT | O_TRUNC);
+    if (!filled.valid()) return cannot_make();
+    const AlignedBuffer zeros(std::min(kFillBytes, bytes));
+    for (std::size_t at = 0; at < bytes;) {
+      const ssize_t written = pwrite(filled.get(), zeros.data(), std::min(zeros.size(), bytes - at),
+                                     static_cast<off_t>(at));
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return cannot_make();
+      at += static_cast<std::size_t>(written);
+    }
+    if (fsync(filled.get()) != 0) return cannot_make();
+  }
+  if (rename(unfinished.c_str(), file->path.c_str()) != 0) return cannot_make();
+  const Descriptor folder(::open(directory.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!folder.valid() || fsync(folder.get()) != 0) return cannot_make();
+  file->descriptor = open_file(file->path, O_RDWR | O_DSYNC);
+  if (!file->descriptor.valid()) return cannot_make();
+  return file;
+}
+
+}  // namespace tokend::store

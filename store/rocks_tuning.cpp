@@ -1,0 +1,76 @@
+#include "store/rocks_tuning.h"
+
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
+#include <rocksdb/table.h>
+
+#include "store/token.h"
+
+namespace tokend::store {
+
+bool ExpiryFilter::Filter(int /*level*/, const rocksdb::Slice& /*key*/, const rocksdb::Slice& value,
+                          std::string* /*new_value*/, bool* /*value_changed*/) const {
+  const auto expires_ms = expiry_of_token_record({value.data(), value.size()});
+  return expires_ms && *expires_ms < clock_.wall_ms() - kept_ms_;
+}
+
+rocksdb::DBOptions database_options(const RocksOptions& options) {
+  rocksdb::DBOptions rocks;
+  rocks.create_if_missing = true;
+  rocks.create_missing_column_families = true;
+  // One writer: the machinery for many costs each batch something and gains nothing.
+  rocks.allow_concurrent_memtable_write = false;
+  rocks.enable_write_thread_adaptive_yield = false;
+  // All files stay open, their indexes in memory: a look-up touches the disk for data only.
+  rocks.max_open_files = -1;
+  rocks.max_background_jobs = options.background_jobs_max;
+  // Only a store of a former version has anything in RocksDB's own log. RocksDB alone cannot tell
+  // the tear of a crash from damage.
+  rocks.wal_recovery_mode = options.accept_log_damage
+                                ? rocksdb::WALRecoveryMode::kPointInTimeRecovery
+                                : rocksdb::WALRecoveryMode::kAbsoluteConsistency;
+  rocks.bytes_per_sync = 1U << 20;
+  rocks.avoid_unnecessary_blocking_io = true;
+  // After a failed commit nothing is tried again until a restart (DESIGN section 3.7).
+  rocks.max_bgerror_resume_count = 0;
+  rocks.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  rocks.max_log_file_size = 4U << 20;
+  rocks.keep_log_file_num = 4;
+  rocks.stats_dump_period_sec = 0;
+  rocks.stats_persist_period_sec = 0;
+  return rocks;
+}
+
+rocksdb::ColumnFamilyOptions family_options(Family family, const RocksOptions& options,
+                                            const std::shared_ptr<rocksdb::Cache>& block_cache,
+                                            const rocksdb::CompactionFilter& expiry) {
+  rocksdb::ColumnFamilyOptions rocks;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = block_cache;
+  table.format_version = 5;
+  table.cache_index_and_filter_blocks = false;
+  if (family == Family::tokens) {
+    // Keys ascend, so files do not overlap and compaction moves them without reading them.
+    // Compression would read and write hashes; a Bloom filter would say what the key range says.
+    rocks.write_buffer_size = options.token_memtable_bytes;
+    rocks.max_write_buffer_number = 4;
+    // Every insertion comes behind the last one: the place of that one is the hint. The first byte
+    // of the keys, which says which hint, changes once in 35 years.
+    rocks.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
+    rocks.target_file_size_base = options.token_memtable_bytes;
+    rocks.max_bytes_for_level_base = 8 * options.token_memtable_bytes;
+    rocks.compression = rocksdb::kNoCompression;
+    rocks.compaction_filter = &expiry;
+    rocks.periodic_compaction_seconds = static_cast<std::uint64_t>(options.rewrite_after_s);
+    table.block_size = 8U << 10;
+  } else {
+    rocks.write_buffer_size = 16U << 20;
+    rocks.compression = rocksdb::kLZ4Compression;
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+    table.block_size = 4U << 10;
+  }
+  rocks.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return rocks;
+}
+
+}  // namespace tokend::store
