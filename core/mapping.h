@@ -9,7 +9,7 @@ namespace tokend::core {
 class Mapping {
  public:
   // From this size on the kernel is asked for huge pages (2 MiB taken at the first touch of each).
-  static constexpr std::size_t kHugePagesFromBytes = std::size_t{8} << 20;
+  static constexpr std::size_t kHugePagesFromBytes = std::size_t{2} << 20;
 
   // Trips a CHECK when the address space is exhausted: nothing can be served then.
   explicit Mapping(std::size_t bytes);

@@ -1,6 +1,6 @@
 #pragma once
-// Messages that leave together at the end of a turn: one step at the receiver's mailbox and one
-// wake-up for all of them, however many requests the turn served.
+// Messages that leave together: one step at the receiver's mailbox and one wake-up for all of them,
+// however many requests they belong to.
 //
 // Concurrency: one core's. Limit: kReceiversMax receivers, which main() decides on; the messages
 // are their senders' objects, so there is no limit of their number here.
@@ -27,9 +27,14 @@ class Outbox {
       piles_[used_++].receiver = &receiver;
     }
     piles_[pile].messages.push_back(message);
+    ++held_;
   }
 
+  // Messages that were put since the last flush().
+  [[nodiscard]] std::size_t held() const noexcept { return held_; }
+
   void flush() noexcept {
+    held_ = 0;
     for (std::size_t pile = 0; pile < used_; ++pile) {
       piles_[pile].receiver->post(std::move(piles_[pile].messages));
     }
@@ -42,6 +47,7 @@ class Outbox {
   };
   std::array<Pile, kReceiversMax> piles_;
   std::size_t used_ = 0;
+  std::size_t held_ = 0;
 };
 
 }  // namespace tokend::core

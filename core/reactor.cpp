@@ -15,6 +15,7 @@
 
 #include "core/buffers.h"
 #include "core/connection.h"
+#include "core/hand_over.h"
 #include "core/listener.h"
 #include "core/ring.h"
 #include "core/slots.h"
@@ -105,6 +106,7 @@ struct Reactor::Impl final : Waker {
   SessionFactory* factory = nullptr;
   Mailbox mailbox;
   Outbox outbox;
+  HandOver hand_over;
   CoreMetrics metrics;
   BlockPool blocks;
   ReceiveBuffers buffers;
@@ -117,6 +119,7 @@ struct Reactor::Impl final : Waker {
   std::vector<Listener> listeners;
   std::size_t listeners_open = 0;
   std::array<Completion, kCompletionsPerTurnMax> completions;
+  std::size_t completions_in_turn = 0;
 
   Descriptor wake_event;
   std::uint64_t wake_count = 0;  // where the ring reads the event's value to
@@ -138,8 +141,8 @@ struct Reactor::Impl final : Waker {
 // waits for it; so timers come after them. Then everything that was written meanwhile is made ready
 // to leave, one send for each connection, and the buffers go back to the kernel before receives
 // that found none are submitted. Then what all of this asks of other threads goes to them in one
-// step, so that the committer is woken once a turn and not by the first request of many. Last comes
-// the one system call, which also waits, but only if nothing is left.
+// step, when it is worth waking them for (core/hand_over). Last comes the one system call, which
+// also waits, but only if nothing is left.
 //
 // A turn's work is bounded: what was in the mailbox when it was taken (no more than its senders
 // have objects), kCompletionsPerTurnMax completions, the timers that are due, and one settling of
@@ -154,7 +157,7 @@ void Reactor::Impl::run() noexcept {
     dispatch_completions();
     timers.advance_to(now.monotonic_ns);
     settle_connections();
-    outbox.flush();
+    if (hand_over.is_due(completions_in_turn, outbox.held())) outbox.flush();
     submit_and_sleep();
     read_clock();
   }
@@ -173,8 +176,8 @@ void Reactor::Impl::deliver_mail() noexcept {
 void Reactor::Impl::dispatch_completions() noexcept {
   // All are taken off before the first is acted on: what a callback prepares, and the submission
   // that it may cause, cannot change what is being walked.
-  const std::size_t count = ring.take(completions);
-  for (std::size_t index = 0; index < count; ++index) dispatch(completions[index]);
+  completions_in_turn = ring.take(completions);
+  for (std::size_t index = 0; index < completions_in_turn; ++index) dispatch(completions[index]);
 }
 
 void Reactor::Impl::dispatch(const Completion& completion) noexcept {
@@ -204,8 +207,17 @@ void Reactor::Impl::settle_connections() noexcept {
 }
 
 void Reactor::Impl::submit_and_sleep() noexcept {
-  if (finished() || ring.has_completions() || !mailbox.prepare_to_sleep()) {
+  const bool held = outbox.held() > 0;
+  if (held) {
+    // More may have come meanwhile; else nothing more is waited for.
     ring.submit();
+    if (!ring.has_completions()) {
+      hand_over.happened();
+      outbox.flush();
+    }
+  }
+  if (finished() || ring.has_completions() || !mailbox.prepare_to_sleep()) {
+    if (!held) ring.submit();
   } else {
     // A message posted from here on wakes: its poster writes to the event, whose read is in the
     // ring, and that completion ends the wait whether it comes before or during it.

@@ -3,12 +3,13 @@
 // connections.
 //
 // A turn, in this order, which is argued in reactor.cpp: the clock is read, mailbox, completions,
-// timers, one flush of what is to be sent, the outbox, submit and wait. The loop sleeps only in the
-// last step, and only when nothing was left to do.
+// timers, one flush of what is to be sent, the outbox if it is worth a batch, submit and wait. The
+// loop sleeps only in the last step, and only when nothing was left to do.
 //
 // Concurrency: everything on the thread that runs the loop, but for what says "any thread". Limits:
 // ReactorOptions and, for one turn, kCompletionsPerTurnMax. The loop makes one system call a turn
-// (io_uring_enter) and others only when a connection comes or goes.
+// (io_uring_enter), two when it hands over what it held back, and others only when a connection
+// comes or goes.
 
 #include <cstddef>
 #include <cstdint>

@@ -8,18 +8,17 @@
 namespace tokend::store {
 namespace {
 
-constexpr std::size_t kFirstSlots = 1024;
+// A huge page of them.
+constexpr std::size_t kFirstSlots = core::Mapping::kHugePagesFromBytes / sizeof(std::uint32_t);
 
 // No expiry at all, or one that 48 bits of milliseconds do not reach (the year 10889).
 constexpr std::int64_t kNeverExpires48 = (std::int64_t{1} << 48) - 1;
 
 }  // namespace
 
-TokenIndex::TokenIndex(const Limits& limits, std::uint16_t shard)
-    : limits_(limits),
-      shard_(shard),
-      slots_(kFirstSlots, kNone) {
+TokenIndex::TokenIndex(const Limits& limits, std::uint16_t shard) : limits_(limits), shard_(shard) {
   CHECK(limits_.tokens_per_user_max > 0 && limits_.users_max < kNone);
+  make_slots(kFirstSlots);
 }
 
 TokenIndex::Entry TokenIndex::pack(const Locator& locator, std::int64_t expires_ms) noexcept {
@@ -56,13 +55,13 @@ std::uint32_t TokenIndex::find(const UserId& user) const noexcept {
   return kNone;
 }
 
-void TokenIndex::expect_next(const UserId& user) const noexcept {
-  const std::uint32_t number = slots_[hash_of(user) & (slots_.size() - 1)];
-  if (number != kNone) __builtin_prefetch(&users_[number], 1);
-}
-
-void TokenIndex::expect_soon(const UserId& user) const noexcept {
-  __builtin_prefetch(&slots_[hash_of(user) & (slots_.size() - 1)]);
+void TokenIndex::expect(const UserId& user, std::size_t ahead) const noexcept {
+  const std::uint32_t& slot = slots_[hash_of(user) & (slots_.size() - 1)];
+  if (ahead == 3) return __builtin_prefetch(&slot);
+  if (slot == kNone) return;
+  const UserTokens& holder = users_[slot];
+  if (ahead == 2) return __builtin_prefetch(&holder, 1);
+  __builtin_prefetch(holder.entries.data() + holder.entries.size(), 1);
 }
 
 void TokenIndex::insert_slot(std::uint32_t number) noexcept {
@@ -72,8 +71,14 @@ void TokenIndex::insert_slot(std::uint32_t number) noexcept {
   slots_[slot] = number;
 }
 
+void TokenIndex::make_slots(std::size_t count) {
+  slots_memory_ = std::make_unique<core::Mapping>(count * sizeof(std::uint32_t));
+  slots_ = {reinterpret_cast<std::uint32_t*>(slots_memory_->data()), count};
+  std::ranges::fill(slots_, kNone);
+}
+
 void TokenIndex::grow() {
-  slots_.assign(slots_.size() * 2, kNone);
+  make_slots(slots_.size() * 2);
   for (std::uint32_t number = 0; number < users_.size(); ++number) insert_slot(number);
 }
 

@@ -9,9 +9,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <memory>
+#include <span>
 #include <vector>
 
+#include "core/chunked_array.h"
+#include "core/mapping.h"
 #include "store/token.h"
 
 namespace tokend::store {
@@ -30,10 +33,11 @@ class TokenIndex {
   TokenIndex(const Limits& limits, std::uint16_t shard);
 
   [[nodiscard]] UserState state_of(const UserId& user) const noexcept;
-  // Hints that add() comes for this user next, and for that one after it: the index is large, and
-  // what it holds of a user is in nobody's cache.
-  void expect_next(const UserId& user) const noexcept;
-  void expect_soon(const UserId& user) const noexcept;
+  // Hints that add() comes for this user after `ahead` - 1 others: the index is large, what it
+  // holds of a user is in nobody's cache, and it takes three steps of looking to get there. Said 3,
+  // 2 and 1 ahead, each step finds what the one before it had fetched.
+  void expect(const UserId& user, std::size_t ahead) const noexcept;
+  static constexpr std::size_t kExpectedAhead = 3;
   // False at the limit of users.
   [[nodiscard]] bool learn(const UserId& user, UserState state);
   // Nothing where the user is not in the index.
@@ -78,6 +82,7 @@ class TokenIndex {
 
   [[nodiscard]] std::uint32_t find(const UserId& user) const noexcept;
   void forget(std::uint32_t number) noexcept;
+  void make_slots(std::size_t count);
   void grow();
   void insert_slot(std::uint32_t number) noexcept;
   [[nodiscard]] std::size_t home_of(std::uint32_t number) const noexcept;
@@ -86,8 +91,9 @@ class TokenIndex {
   const Limits limits_;
   const std::uint16_t shard_;
   // Open addressing with linear probing, at most two thirds full: numbers in users_, or kNone.
-  std::vector<std::uint32_t> slots_;
-  std::deque<UserTokens> users_;
+  std::unique_ptr<core::Mapping> slots_memory_;
+  std::span<std::uint32_t> slots_;
+  core::ChunkedArray<UserTokens> users_;
   std::size_t tokens_ = 0;
   std::size_t swept_ = 0;  // where the sweep goes on
 };

@@ -41,15 +41,13 @@ void WriteRules::begin_batch(Batch& batch, std::uint64_t number, std::int64_t no
 }
 
 void WriteRules::expect(const core::Message* next) const noexcept {
-  if (!next) return;
-  const auto user_of = [](const core::Message& message) noexcept -> const UserId* {
-    const auto& write = static_cast<const Write&>(message);
-    return write.kind == WriteKind::issue_token ? &static_cast<const IssueToken&>(write).user
-                                                : nullptr;
-  };
-  if (const UserId* user = user_of(*next)) index_.expect_next(*user);
-  if (!next->next) return;
-  if (const UserId* user = user_of(*next->next)) index_.expect_soon(*user);
+  for (std::size_t ahead = 1; next && ahead <= TokenIndex::kExpectedAhead; ++ahead) {
+    const auto& write = static_cast<const Write&>(*next);
+    if (write.kind == WriteKind::issue_token) {
+      index_.expect(static_cast<const IssueToken&>(write).user, ahead);
+    }
+    next = next->next;
+  }
 }
 
 bool WriteRules::write(Write& operation, Broadcast& broadcast) {
