@@ -70,6 +70,12 @@ inline constexpr FixedAnswer kLoginFailed{
 inline constexpr FixedAnswer kUserIsNotActivated{
     401, R"({"success":false,"error":"error-user-is-not-activated","status":"error",)"
          R"("message":"User is not activated"})"};
+inline constexpr FixedAnswer kLoginBlockedForUser{
+    401, R"({"success":false,"error":"error-login-blocked-for-user","status":"error",)"
+         R"("message":"Login has been temporarily blocked For User"})"};
+inline constexpr FixedAnswer kLoginBlockedForAddress{
+    401, R"({"success":false,"error":"error-login-blocked-for-ip","status":"error",)"
+         R"("message":"Login has been temporarily blocked For IP"})"};
 inline constexpr FixedAnswer kLoginParamsMissing{
     400,
     R"({"success":false,"error":"The required \"user\" and \"password\" params, or \"resume\", )"

@@ -79,6 +79,7 @@ Context::Context(const ApiOptions& api_options, const ApiParts& parts)
       log(parts.log),
       clock(parts.clock),
       limiter(parts.limiter),
+      login_block(parts.login_block),
       headers(api_options.instance_id),
       secret_digest(store::digest_of(api_options.create_tokens_secret)),
       body_reader(api_options.body_bytes_max) {

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "http/api/body.h"
 #include "http/api/headers.h"
+#include "http/api/login_block.h"
 #include "http/api/options.h"
 #include "http/api/rate_limit.h"
 #include "store/store.h"
@@ -23,6 +24,7 @@ struct ApiParts {
   core::Log& log;                // of this core
   const core::TurnClock& clock;  // of this core
   RateLimiter& limiter;          // shared by all cores
+  LoginBlock& login_block;       // shared by all cores
 };
 
 struct Context {
@@ -33,6 +35,7 @@ struct Context {
   core::Log& log;
   const core::TurnClock& clock;
   RateLimiter& limiter;
+  LoginBlock& login_block;
 
   const HeaderBlocks headers;
   // Of the secret, so that the comparison's time tells nothing about it, its length included.

@@ -2,7 +2,9 @@
 //
 // An unknown user costs the same time as a wrong password: there is always one bcrypt comparison,
 // against nobody's hash if need be. That a user is deactivated is told after the right password
-// only.
+// only. A name or an address with too many failures is blocked for a while
+// (http/api/login_block.h). Resuming a token is neither counted nor blocked: nobody guesses a
+// token, and a client that goes on trying an expired one shall not lock its whole address out.
 
 #include <optional>
 
@@ -30,8 +32,14 @@ class Login final : public Call {
   void on_user_found() noexcept;
   void on_verified() noexcept;
   void on_issued() noexcept;
+  // True: blocked, and answered.
+  [[nodiscard]] bool refuse_blocked() noexcept;
+  [[nodiscard]] std::int64_t now_ms() noexcept {
+    return context().clock.monotonic_ns / core::kNanosecondsPerMillisecond;
+  }
   void succeed_as(const store::User& user, std::string_view token) noexcept;
 
+  LoginBlock::Attempt attempt_{};
   std::string password_hex_;
   store::User user_;
   Steps<ResumeToken, store::FindUser, store::VerifyPassword, store::IssueToken> steps_;
@@ -86,11 +94,28 @@ void Login::run(const Body& body, const store::User*) noexcept {
   const auto identity = identity_of(body);
   password_hex_ = password_hex_of(body);
   if (!identity || password_hex_.empty()) return answer(kLoginParamsMissing);
+  attempt_ = LoginBlock::attempt(identity->value, address());
+  if (refuse_blocked()) return;
   auto& find = steps_.make<store::FindUser>();
   find.key = identity->key;
   find.value = identity->value;
   find.then<&Login::on_user_found>(*this);
   store().find_user(find);
+}
+
+bool Login::refuse_blocked() noexcept {
+  switch (context().login_block.blocked(attempt_, now_ms())) {
+    case LoginBlock::By::nothing: return false;
+    case LoginBlock::By::user:
+      log_refusal("too many failures for this name");
+      answer(kLoginBlockedForUser);
+      return true;
+    case LoginBlock::By::address:
+      log_refusal("too many failures from this address");
+      answer(kLoginBlockedForAddress);
+      return true;
+  }
+  return false;
 }
 
 void Login::on_user_found() noexcept {
@@ -109,11 +134,16 @@ void Login::on_user_found() noexcept {
 void Login::on_verified() noexcept {
   const auto& verified = steps_.get<store::VerifyPassword>();
   if (!verified.result) return fail(verified.result.error());
-  if (!verified.matches || user_.id.empty()) return answer(kLoginFailed);
+  if (refuse_blocked()) return;
+  if (!verified.matches || user_.id.empty()) {
+    context().login_block.failed(attempt_, now_ms());
+    return answer(kLoginFailed);
+  }
   if (!user_.active) {
     log_refusal("the user is inactive", user_.id.view());
     return answer(kUserIsNotActivated);
   }
+  context().login_block.succeeded(attempt_, now_ms());
   auto& issue = steps_.make<store::IssueToken>();
   issue.user = user_.id;
   issue.issuer = user_.id;

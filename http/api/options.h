@@ -13,6 +13,16 @@ struct RateLimitOptions {
   std::uint32_t calls_max = 10;
   std::int64_t window_ms = 60'000;
   std::size_t entries_max = 1U << 16;  // windows remembered; rounded up to a power of two
+  bool restarts_when_spent = false;    // the last call that is allowed starts the window anew
+};
+
+// Failures before a name or an address is blocked, and for how long (contract 4.1, 9.10).
+struct LoginBlockOptions {
+  bool enabled = true;
+  std::uint32_t user_failures_max = 10;
+  std::uint32_t address_failures_max = 50;
+  std::int64_t time_ms = 5 * 60'000;
+  std::size_t entries_max = 1U << 16;  // of names and of addresses each, 16 bytes an entry
 };
 
 // A random id of 17 characters, made once for each process.
@@ -24,6 +34,7 @@ struct ApiOptions {
   // CREATE_TOKENS_FOR_USERS_SECRET; empty: none is demanded.
   std::string create_tokens_secret;
   RateLimitOptions rate_limit;
+  LoginBlockOptions login_block;
   // HTTP_FORWARDED_COUNT: the proxies in front of us whose X-Forwarded-For is believed.
   std::uint32_t forwarded_count = 0;
   std::string version = "0.1.0";  // an anonymous caller is told the first two parts

@@ -84,12 +84,40 @@ std::uint64_t RateLimiter::key_of(std::uint64_t route,
   return hash == 0 ? 1 : hash;
 }
 
+// The set is chosen by bits that the key's other uses do not depend on.
+RateLimiter::Set& RateLimiter::set_of(std::uint64_t key) const noexcept {
+  return sets_[mix(key, seed_[0]) & set_mask_];
+}
+
+bool RateLimiter::is_spent(std::uint64_t route, std::span<const std::uint8_t, 16> address,
+                           std::int64_t monotonic_ms) const noexcept {
+  const std::uint64_t key = key_of(route, address);
+  for (const Wide& way : set_of(key).ways) {
+    const Entry seen = load(way);
+    if (seen.key != key || seen.count() < options_.calls_max) continue;
+    return monotonic_ms + 1 - seen.start_ms() < options_.window_ms;
+  }
+  return false;
+}
+
+void RateLimiter::forget(std::uint64_t route, std::span<const std::uint8_t, 16> address,
+                         std::int64_t monotonic_ms) noexcept {
+  const std::uint64_t key = key_of(route, address);
+  for (Wide& way : set_of(key).ways) {
+    // A swap that fails means that a call was counted or the entry has gone: with the first, this
+    // one comes before it as well as behind it.
+    const Entry seen = load(way);
+    if (seen.key != key) continue;
+    static_cast<void>(
+        swap(way, seen, make_entry(key, std::max(seen.start_ms(), monotonic_ms + 1), 0)));
+  }
+}
+
 RateLimiter::Verdict RateLimiter::count(std::uint64_t route,
                                         std::span<const std::uint8_t, 16> address,
                                         std::int64_t monotonic_ms) noexcept {
   const std::uint64_t key = key_of(route, address);
-  // The set is chosen by bits that the key's other uses do not depend on.
-  Set& set = sets_[mix(key, seed_[0]) & set_mask_];
+  Set& set = set_of(key);
   const std::int64_t now_ms = monotonic_ms + 1;  // a start of 0 is an unused entry's
   const std::uint32_t limit = options_.calls_max;
 
@@ -116,7 +144,9 @@ RateLimiter::Verdict RateLimiter::count(std::uint64_t route,
         return {true, limit, limit - 1, options_.window_ms, monotonic_ms + options_.window_ms};
       }
     } else if (seen.count() < limit) {
-      if (swap(*place, seen, make_entry(key, seen.start_ms(), seen.count() + 1))) {
+      const bool restarts = options_.restarts_when_spent && seen.count() + 1 == limit;
+      const std::int64_t start_ms = restarts ? std::max(now_ms, seen.start_ms()) : seen.start_ms();
+      if (swap(*place, seen, make_entry(key, start_ms, seen.count() + 1))) {
         return {true, limit, limit - seen.count() - 1, options_.window_ms - age_ms, ends_ms};
       }
     } else if (swap(*place, seen, seen)) {

@@ -43,6 +43,13 @@ class RateLimiter {
   [[nodiscard]] Verdict count(std::uint64_t route, std::span<const std::uint8_t, 16> address,
                               std::int64_t monotonic_ms) noexcept;
 
+  // Whether count() would not allow a call now. Counts nothing.
+  [[nodiscard]] bool is_spent(std::uint64_t route, std::span<const std::uint8_t, 16> address,
+                              std::int64_t monotonic_ms) const noexcept;
+  // The calls so far no longer count.
+  void forget(std::uint64_t route, std::span<const std::uint8_t, 16> address,
+              std::int64_t monotonic_ms) noexcept;
+
   // When the window ends on the wall clock. The same for every call of a window, although the two
   // clocks' milliseconds round differently: the distance between the clocks is remembered until it
   // has moved by more than that.
@@ -53,6 +60,7 @@ class RateLimiter {
   static constexpr std::size_t kWays = 4;
   struct Set;
 
+  [[nodiscard]] Set& set_of(std::uint64_t key) const noexcept;
   [[nodiscard]] std::uint64_t key_of(std::uint64_t route,
                                      std::span<const std::uint8_t, 16> address) const noexcept;
 

@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
+#include <string>
+#include <thread>
+
 #include "tests/contract/contract_suite.h"
 
 namespace tokend::tests {
@@ -168,6 +172,55 @@ TEST_F(Login, UserWithoutAPasswordOfTheirOwnIsNobodyElse) {
 TEST_F(Login, GetIsNotAllowed) {
   const Response response = client().get("/api/v1/login");
   EXPECT_TRUE(answers(response, 405, kMethodNotAllowed));
+}
+
+// The block after repeated failures, with limits that a test reaches soon.
+class LoginBlock : public ServerSuite<LoginBlock> {
+ public:
+  static ServerSettings settings() {
+    return {.flags = {"--login-block-user-failures=3", "--login-block-address-failures=6",
+                      "--login-block-time=2s", "--forwarded-count=1"}};
+  }
+
+ protected:
+  Response login(const std::string& name, const std::string& password, const std::string& from) {
+    return client().call(
+        {.method = "POST",
+         .target = "/api/v1/login",
+         .headers = {{"Content-Type", "application/json"}, {"X-Forwarded-For", from}},
+         .body = R"({"user":")" + name + R"(","password":")" + password + "\"}"});
+  }
+};
+
+TEST_F(LoginBlock, ANameIsBlockedForTheTimeEvenWithTheRightPassword) {
+  const Person person = make_user();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(answers(login(person.username, "wrong", "10.1.0.1"), 401, kUnauthorizedLogin));
+  }
+  EXPECT_EQ(login(person.username, person.password, "10.1.0.1").status, 200) << "resets the count";
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(answers(login(person.username, "wrong", "10.1.0.1"), 401, kUnauthorizedLogin));
+  }
+  const Response blocked = login(person.username, person.password, "10.1.0.2");
+  EXPECT_EQ(blocked.status, 401);
+  EXPECT_EQ(string_field(blocked.body, "error"), "error-login-blocked-for-user");
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (login(person.username, person.password, "10.1.0.2").status != 200) {
+    ASSERT_LT(std::chrono::steady_clock::now(), give_up);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+TEST_F(LoginBlock, AnAddressIsBlockedForEveryName) {
+  const Person person = make_user();
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_TRUE(
+        answers(login("nobody" + std::to_string(i), "wrong", "10.2.0.1"), 401, kUnauthorizedLogin));
+  }
+  const Response blocked = login(person.username, person.password, "10.2.0.1");
+  EXPECT_EQ(blocked.status, 401);
+  EXPECT_EQ(string_field(blocked.body, "error"), "error-login-blocked-for-ip");
+  EXPECT_EQ(login(person.username, person.password, "10.2.0.2").status, 200);
 }
 
 }  // namespace

@@ -49,6 +49,11 @@ struct Config {
   std::size_t rate_limiter_calls_max = 0;
   std::int64_t rate_limiter_window_ms = 0;
   std::size_t rate_limiter_entries = 0;
+  bool login_block = true;
+  std::size_t login_block_user_failures_max = 0;
+  std::size_t login_block_address_failures_max = 0;
+  std::int64_t login_block_time_ms = 0;
+  std::size_t login_block_entries = 0;
   std::size_t forwarded_count = 0;
 
   core::ReactorOptions reactor;

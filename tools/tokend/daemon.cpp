@@ -60,7 +60,14 @@ api::ApiOptions api_options(const Config& config) {
   options.rate_limit = {.enabled = config.rate_limiter,
                         .calls_max = static_cast<std::uint32_t>(config.rate_limiter_calls_max),
                         .window_ms = config.rate_limiter_window_ms,
-                        .entries_max = config.rate_limiter_entries};
+                        .entries_max = config.rate_limiter_entries,
+                        .restarts_when_spent = false};
+  options.login_block = {
+      .enabled = config.login_block,
+      .user_failures_max = static_cast<std::uint32_t>(config.login_block_user_failures_max),
+      .address_failures_max = static_cast<std::uint32_t>(config.login_block_address_failures_max),
+      .time_ms = config.login_block_time_ms,
+      .entries_max = config.login_block_entries};
   options.forwarded_count = static_cast<std::uint32_t>(config.forwarded_count);
   options.version = TOKEND_VERSION;
   options.body_bytes_max = config.http.body_bytes_max;
@@ -111,7 +118,8 @@ struct Daemon::Core {
         api(daemon.api_options_, {.store = store,
                                   .log = daemon.log_.add_core(),
                                   .clock = reactor.turn_clock(),
-                                  .limiter = daemon.limiter_}),
+                                  .limiter = daemon.limiter_,
+                                  .login_block = daemon.login_block_}),
         factory(daemon.config_.http, api, reactor.turn_clock(), reactor.blocks()) {}
 
   store::Store store;
@@ -130,7 +138,8 @@ Daemon::Daemon(const Config& config)
       hashers_(
           {.name = "hasher", .threads = config_.hashers, .queue_max = config_.hasher_queue_max}),
       api_options_(api_options(config_)),
-      limiter_(api_options_.rate_limit) {}
+      limiter_(api_options_.rate_limit),
+      login_block_(api_options_.login_block) {}
 
 Daemon::~Daemon() { stop(); }
 

@@ -17,6 +17,7 @@
 
 #include "core/clock.h"
 #include "core/server.h"
+#include "http/api/login_block.h"
 #include "http/api/options.h"
 #include "http/api/rate_limit.h"
 #include "store/committer.h"
@@ -79,6 +80,7 @@ class Daemon {
 
   const api::ApiOptions api_options_;
   api::RateLimiter limiter_;
+  api::LoginBlock login_block_;
   std::vector<std::unique_ptr<Core>> cores_;
 
   std::string first_admin_;          // its name, when it was made by this start

@@ -119,7 +119,8 @@ class World {
   explicit World(const ApiOptions& api_options = default_options(),
                  const store::CommitterOptions& committer_options = {})
       : options(api_options),
-        limiter(options.rate_limit) {
+        limiter(options.rate_limit),
+        login_block(options.login_block) {
     auto prepared = store::prepare_store(database, clock, random,
                                          {.username = "admin",
                                           .password = std::string(kAdminPassword),
@@ -136,7 +137,7 @@ class World {
         store::StoreParts{database, *committer, workers, workers, home, clock.turn},
         store::StoreOptions{
             .token_cache_entries = 1024, .user_cache_entries = 1024, .bcrypt_cost = kBcryptCost});
-    api = std::make_unique<Api>(options, ApiParts{*store, log, clock.turn, limiter});
+    api = std::make_unique<Api>(options, ApiParts{*store, log, clock.turn, limiter, login_block});
     factory =
         std::make_unique<http::HttpSessionFactory>(http::SessionLimits{}, *api, clock.turn, blocks);
     connect();
@@ -249,6 +250,7 @@ class World {
   core::Mailbox home{waker};
   RecordingLog log;
   RateLimiter limiter;
+  LoginBlock login_block;
   std::unique_ptr<store::Committer> committer;
   std::unique_ptr<store::Store> store;
   core::BlockPool blocks{512};
