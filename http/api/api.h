@@ -61,6 +61,7 @@ inline constexpr std::array kRoutes = {
           store::Permission::access_permissions},
     Route{"/api/v1/info",                       Methods::get,  Access::optional, info},
     Route{"/api/info",                          Methods::get,  Access::optional, info},
+    Route{"/auth",                              Methods::get,  Access::gateway, auth},
     Route{"/livez",                             Methods::get,  Access::open,  livez},
     Route{"/readyz",                            Methods::get,  Access::open,  readyz},
     Route{"/health",                            Methods::get,  Access::open,  health},

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/clock.h"
+#include "http/api/text.h"
 
 namespace tokend::api {
 namespace {
@@ -40,6 +41,27 @@ class Line {
 constexpr std::size_t kHeaderLinesBytesMax = 1024;
 constexpr std::size_t kLogLineBytesMax = 512;
 
+// RFC 6750, section 3: nothing more is said where no credentials came.
+constexpr std::string_view kBearerWanted =
+    "Cache-Control: no-store\r\nWWW-Authenticate: Bearer realm=\"tokend\"\r\n";
+constexpr std::string_view kBearerRefused =
+    "Cache-Control: no-store\r\n"
+    "WWW-Authenticate: Bearer realm=\"tokend\", error=\"invalid_token\"\r\n";
+
+// RFC 6750, section 2.1; the scheme's case does not matter (RFC 9110, section 11.1). Empty: another
+// scheme.
+std::string_view bearer_token_of(std::string_view authorization) noexcept {
+  constexpr std::string_view kScheme = "bearer ";
+  if (authorization.size() <= kScheme.size() || authorization[kScheme.size() - 1] != ' ' ||
+      !equals_ignoring_case(authorization.substr(0, kScheme.size() - 1),
+                            kScheme.substr(0, kScheme.size() - 1))) {
+    return {};
+  }
+  authorization.remove_prefix(kScheme.size());
+  while (authorization.starts_with(' ')) authorization.remove_prefix(1);
+  return authorization;
+}
+
 const FixedAnswer& answer_to(BodyFault fault) noexcept {
   switch (fault) {
     case BodyFault::invalid_form: return kInvalidForm;
@@ -54,15 +76,7 @@ const FixedAnswer& answer_to(BodyFault fault) noexcept {
 
 void Call::start() noexcept {
   if (route_.access == Access::open) return admit(nullptr);
-  const http::Request& asked = exchange_.request();
-  const std::string_view token = asked.header(http::Header::x_auth_token);
-  const std::string_view user_id = asked.header(http::Header::x_user_id);
-  if (token.empty() || user_id.empty() || asked.repeated(http::Header::x_auth_token) ||
-      asked.repeated(http::Header::x_user_id)) {
-    return route_.access == Access::optional ? admit(nullptr) : answer(kNotLoggedIn);
-  }
-  authenticate_.token = token;
-  authenticate_.user_id = user_id;
+  if (!read_credentials()) return admit_unknown(false);
   authenticate_.then<&Call::on_authenticated>(*this);
   bool came_home = false;
   came_home_ = &came_home;
@@ -74,6 +88,30 @@ void Call::start() noexcept {
   lost_ = !exchange_.keep_request();
 }
 
+bool Call::read_credentials() noexcept {
+  const http::Request& asked = exchange_.request();
+  if (route_.access == Access::gateway && asked.has(http::Header::authorization)) {
+    const std::string_view token = bearer_token_of(asked.header(http::Header::authorization));
+    // Whoever sends two kinds of credentials would be told of one what is true of the other.
+    if (token.empty() || asked.repeated(http::Header::authorization) ||
+        asked.has(http::Header::x_auth_token) || asked.has(http::Header::x_user_id)) {
+      return false;
+    }
+    authenticate_.token = token;
+    authenticate_.any_user = true;
+    return true;
+  }
+  const std::string_view token = asked.header(http::Header::x_auth_token);
+  const std::string_view user_id = asked.header(http::Header::x_user_id);
+  if (token.empty() || user_id.empty() || asked.repeated(http::Header::x_auth_token) ||
+      asked.repeated(http::Header::x_user_id)) {
+    return false;
+  }
+  authenticate_.token = token;
+  authenticate_.user_id = user_id;
+  return true;
+}
+
 void Call::on_authenticated() noexcept {
   if (came_home_) *came_home_ = true;
   if (lost_) return answer(kServiceUnavailable);
@@ -81,8 +119,16 @@ void Call::on_authenticated() noexcept {
   if (authenticate_.result.error() != core::Errc::not_found) {
     return fail(authenticate_.result.error());
   }
-  if (route_.access == Access::optional) return admit(nullptr);
-  answer(kNotLoggedIn);
+  admit_unknown(true);
+}
+
+void Call::admit_unknown(bool had_credentials) noexcept {
+  switch (route_.access) {
+    case Access::open:
+    case Access::optional: return admit(nullptr);
+    case Access::login: return answer(kNotLoggedIn);
+    case Access::gateway: return answer_bare(401, had_credentials ? kBearerRefused : kBearerWanted);
+  }
 }
 
 void Call::admit(const store::User* user) noexcept {
@@ -147,6 +193,10 @@ void Call::answer(int status, std::string_view body) noexcept {
           << "\r\nX-RateLimit-Reset: " << window_ends_ms_ << "\r\n";
   }
   exchange_.answer({.status = status, .headers = lines.view(), .body = body});
+}
+
+void Call::answer_bare(int status, std::string_view headers) noexcept {
+  exchange_.answer({.status = status, .headers = headers, .body = {}});
 }
 
 void Call::refuse(std::string_view before, std::string_view subject, std::string_view after,

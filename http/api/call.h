@@ -65,6 +65,8 @@ class Call {
   void answer(int status, std::string_view body) noexcept;
   void answer(const FixedAnswer& fixed) noexcept { answer(fixed.status, fixed.body); }
   void succeed(const JsonWriter& json) noexcept { answer(200, json.view()); }
+  // Without a body; `headers` are all of its header lines.
+  void answer_bare(int status, std::string_view headers) noexcept;
   // 400; `error` is "<before><subject><after> [<code>]", the subject being the client's own text.
   void refuse(std::string_view before, std::string_view subject, std::string_view after,
               std::string_view code) noexcept;
@@ -77,7 +79,10 @@ class Call {
   void log_refusal(std::string_view reason, std::string_view target = {}) noexcept;
 
  private:
+  // False: there are none.
+  [[nodiscard]] bool read_credentials() noexcept;
   void on_authenticated() noexcept;
+  void admit_unknown(bool had_credentials) noexcept;
   void admit(const store::User* user) noexcept;
   void refuse_body(BodyFault fault) noexcept;
   void refuse_too_many() noexcept;

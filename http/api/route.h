@@ -20,6 +20,7 @@ enum class Access : std::uint8_t {
   open,      // nobody asks who is calling
   optional,  // a caller who is logged in is told more
   login,     // 401 without
+  gateway,   // likewise, but a bearer token is as good, and the 401 asks for one (RFC 6750)
 };
 
 struct Route {

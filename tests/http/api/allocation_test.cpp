@@ -51,6 +51,19 @@ TEST(Allocation, MeFromMemoryAllocatesNothing) {
   }
 }
 
+TEST(Allocation, AuthFromMemoryAllocatesNothing) {
+  World world;
+  const std::string text = "GET /auth HTTP/1.1\r\nHost: x\r\n" + world.admin().headers() + "\r\n";
+  for (int round = 0; round < 3; ++round) {
+    Prepared request(text);
+    const std::size_t before = allocation_count();
+    world.feed(request.bytes());
+    const std::size_t made = allocation_count() - before;
+    EXPECT_EQ(world.take_reply().status, 200);
+    EXPECT_TRUE(round == 0 || made == 0) << made;
+  }
+}
+
 TEST(Allocation, CreateTokenAllocatesNothingOnItsCore) {
   ApiOptions options = testing::default_options();
   options.create_tokens_secret = "secret";
