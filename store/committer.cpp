@@ -142,7 +142,7 @@ void Committer::Impl::write_batch(Flight& flight) {
   rules.begin_batch(*flight.batch, flight.number, clock.wall_ms());
   std::size_t operations = 0;
   while (operations < options.batch_operations_max &&
-         flight.batch->bytes() < options.batch_bytes_max) {
+         rules.batch_bytes() < options.batch_bytes_max) {
     core::Message* message = pending.pop_front();
     if (!message) break;
     ++operations;

@@ -40,8 +40,7 @@ namespace tokend::store {
 
 struct CommitterOptions {
   std::size_t batch_operations_max = 4096;  // the rest goes into the next batch
-  // Likewise, behind the operation that passes it. Records of users count; those of tokens are
-  // small, and join the batch at its end.
+  // Likewise, behind the operation that passes it.
   std::size_t batch_bytes_max = 4U << 20;
   // A smaller batch waits for one of the syncs that are under way, if they carry more than it
   // would.

@@ -47,7 +47,8 @@ Result<Descriptor> lock_directory(const std::string& directory) {
   return lock;
 }
 
-Result<void> check_space(const std::string& directory, std::uintmax_t spare_bytes) {
+Result<void> check_space(const std::string& directory, std::uintmax_t spare_bytes,
+                         std::uintmax_t journal_file_bytes) {
   std::error_code error;
   std::uintmax_t wanted = spare_bytes;
   const auto add_files = [&](const std::string& folder, std::string_view extension) {
@@ -58,7 +59,11 @@ Result<void> check_space(const std::string& directory, std::uintmax_t spare_byte
     }
   };
   add_files(directory + "/db", ".log");
-  add_files(directory + "/journal", "");
+  if (std::filesystem::exists(directory + "/journal", error)) {
+    add_files(directory + "/journal", "");
+  } else {
+    wanted += journal_file_bytes;
+  }
   const std::filesystem::space_info space = std::filesystem::space(directory, error);
   if (error || space.available >= wanted) return {};
   return fail(Errc::io, "the disk of the data directory " + directory + " is full: " +

@@ -16,9 +16,11 @@ namespace tokend::store {
 
 // Opening writes what the logs hold into tables, and a manifest. RocksDB 7 trips over itself when
 // the disk is full meanwhile, so a disk that may become full is refused before: Errc::io. There
-// have to be `spare_bytes` beside what the logs take.
+// have to be `spare_bytes` beside what the logs take, and where there is no journal yet room for
+// its first file.
 [[nodiscard]] core::Result<void> check_space(const std::string& directory,
-                                             std::uintmax_t spare_bytes);
+                                             std::uintmax_t spare_bytes,
+                                             std::uintmax_t journal_file_bytes);
 
 // Copies the files of `folder` in the directory to `kept` in it, durably. Errc::io.
 [[nodiscard]] core::Result<void> keep_copies(const std::string& directory,

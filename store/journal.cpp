@@ -66,6 +66,7 @@ struct Journal::Impl {
   std::uint64_t sequence = 0;
   std::uint64_t durable_through = 0;
   bool failed = false;
+  std::string failure;  // why
 
   std::unique_ptr<JournalFile> current;
   std::size_t offset = 0;  // in it
@@ -74,7 +75,7 @@ struct Journal::Impl {
 
   mutable std::mutex mutex;  // guards what follows; taken once in a file
   std::deque<std::unique_ptr<JournalFile>> full;
-  std::vector<std::unique_ptr<JournalFile>> spare;
+  std::deque<std::unique_ptr<JournalFile>> spare;  // the one released first is used first
   std::uint64_t next_number = 1;
 };
 
@@ -168,8 +169,8 @@ Result<void> Journal::Impl::take_file() {
     const std::lock_guard lock(mutex);
     if (current) full.push_back(std::move(current));
     if (!spare.empty()) {
-      taken = std::move(spare.back());
-      spare.pop_back();
+      taken = std::move(spare.front());
+      spare.pop_front();
     }
   }
   if (!taken) {
@@ -232,8 +233,8 @@ void Journal::Impl::begin(Write& write) noexcept {
 
 Result<void> Journal::Impl::failed_with(int error) {
   failed = true;
-  return fail(Errc::unavailable,
-              std::string("a write of the journal failed: ") + std::strerror(error));
+  failure = std::string("a write of the journal failed: ") + std::strerror(error);
+  return fail(Errc::unavailable, failure);
 }
 
 Result<void> Journal::Impl::reap() noexcept {
@@ -271,7 +272,7 @@ Result<void> Journal::Impl::reap() noexcept {
 Result<bool> Journal::collect() {
   Impl& self = *impl_;
   if (auto reaped = self.reap(); !reaped) return std::unexpected(reaped.error());
-  if (self.failed) return fail(Errc::unavailable, "an earlier write of the journal failed");
+  if (self.failed) return fail(Errc::unavailable, self.failure);
   if (self.count == 0 || !self.writes[self.first].done) return false;
   self.durable_through = self.writes[self.first].sequence;
   self.first = (self.first + 1) % self.writes.size();
@@ -287,6 +288,9 @@ void Journal::wait() noexcept {
     self.wake_armed = true;
   }
   self.ring.submit_and_wait(core::Ring::kForever);
+  // Or what ended this wait would end the next one too, where nobody collects in between. A failure
+  // is kept for whoever does.
+  if (const auto reaped = self.reap(); !reaped) return;
 }
 
 void Journal::interrupt() noexcept {

@@ -39,6 +39,11 @@ Descriptor open_file(const std::string& path, int flags) noexcept {
   return file;
 }
 
+bool sync_directory(const std::string& path) noexcept {
+  const Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return directory.valid() && fsync(directory.get()) == 0;
+}
+
 }  // namespace
 
 AlignedBuffer::AlignedBuffer(std::size_t bytes)
@@ -64,18 +69,23 @@ Result<std::size_t> JournalFile::read_at(char* out, std::size_t wanted, std::siz
 Result<std::vector<std::unique_ptr<JournalFile>>> open_journal_files(const std::string& directory,
                                                                      std::uint64_t& next_number) {
   std::error_code error;
-  std::filesystem::create_directory(directory, error);
+  const bool made = std::filesystem::create_directory(directory, error);
   if (error) {
     return fail(Errc::io, "cannot make the directory " + directory + ": " + error.message());
   }
+  const std::string parent = std::filesystem::path(directory).parent_path();
+  if (made && !sync_directory(parent))
+    return fail(Errc::io, because("cannot sync " + parent, errno));
   std::vector<std::string> names;
   next_number = 1;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    if (entry.path().extension() == kUnfinished) {
-      std::filesystem::remove(entry.path(), error);
+  std::filesystem::directory_iterator entry(directory, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    if (entry->path().extension() == kUnfinished) {
+      std::filesystem::remove(entry->path(), error);
+      if (error) break;
       continue;
     }
-    const std::string name = entry.path().filename().string();
+    const std::string name = entry->path().filename().string();
     if (name.empty() || !std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; })) {
       continue;
     }
@@ -91,7 +101,10 @@ Result<std::vector<std::unique_ptr<JournalFile>>> open_journal_files(const std::
     file->path = directory + "/" + name;
     file->descriptor = open_file(file->path, O_RDWR | O_DSYNC);
     struct stat status{};
-    if (!file->descriptor.valid() || fstat(file->descriptor.get(), &status) != 0) {
+    // Synced, because where O_DIRECT is not known a killed process leaves frames in memory only,
+    // and what is replayed here is taken for durable.
+    if (!file->descriptor.valid() || fdatasync(file->descriptor.get()) != 0 ||
+        fstat(file->descriptor.get(), &status) != 0) {
       return fail(Errc::io, because("cannot open " + file->path, errno));
     }
     file->bytes =
@@ -128,8 +141,7 @@ Result<std::unique_ptr<JournalFile>> make_journal_file(const std::string& direct
     if (fsync(filled.get()) != 0) return cannot_make();
   }
   if (rename(unfinished.c_str(), file->path.c_str()) != 0) return cannot_make();
-  const Descriptor folder(::open(directory.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!folder.valid() || fsync(folder.get()) != 0) return cannot_make();
+  if (!sync_directory(directory)) return cannot_make();
   file->descriptor = open_file(file->path, O_RDWR | O_DSYNC);
   if (!file->descriptor.valid()) return cannot_make();
   return file;

@@ -11,20 +11,21 @@ using core::Result;
 Result<void> JournalRecovery::scan(const std::vector<std::unique_ptr<JournalFile>>& files,
                                    std::uint64_t journal) {
   files_ = &files;
+  journal_ = journal;
   for (std::size_t number = 0; number < files.size(); ++number) {
-    if (auto scanned = scan_file(number, journal); !scanned) return scanned;
+    if (auto scanned = scan_file(number); !scanned) return scanned;
   }
   return {};
 }
 
-Result<void> JournalRecovery::scan_file(std::size_t number, std::uint64_t journal) {
+Result<void> JournalRecovery::scan_file(std::size_t number) {
   const JournalFile& file = *(*files_)[number];
   const AlignedBuffer content(std::max(file.bytes, kJournalBlockBytes));
   const auto read = file.read_at(content.data(), file.bytes, 0);
   if (!read) return std::unexpected(read.error());
   const std::string_view bytes(content.data(), *read);
   for (std::size_t at = 0; at + kJournalBlockBytes <= bytes.size();) {
-    const auto header = read_frame(bytes.substr(at), journal);
+    const auto header = read_frame(bytes.substr(at), journal_);
     if (!header) {
       at += kJournalBlockBytes;
       continue;
@@ -43,6 +44,7 @@ Result<std::string> JournalRecovery::replay(std::uint64_t checkpoint, const Repl
     const AlignedBuffer frame(frame_bytes(place.payload_bytes));
     const auto read = (*files_)[place.file]->read_at(frame.data(), frame.size(), place.offset);
     if (!read) return std::unexpected(read.error());
+    if (!read_frame({frame.data(), *read}, journal_)) break;  // it checked a moment ago
     const auto visited = visit(next, {frame.data() + sizeof(FrameHeader), place.payload_bytes});
     if (!visited) return std::unexpected(visited.error());
   }

@@ -49,11 +49,12 @@ class JournalRecovery {
     std::size_t payload_bytes;
   };
 
-  [[nodiscard]] core::Result<void> scan_file(std::size_t number, std::uint64_t journal);
+  [[nodiscard]] core::Result<void> scan_file(std::size_t number);
   [[nodiscard]] std::string place_behind(std::uint64_t sequence) const;
 
   const std::vector<std::unique_ptr<JournalFile>>* files_ = nullptr;
   std::map<std::uint64_t, Place> frames_;
+  std::uint64_t journal_ = 0;
   std::uint64_t told_durable_ = 0;
 };
 

@@ -59,7 +59,7 @@ RocksDatabase::Impl::Impl(const RocksOptions& given, const core::Clock& clock)
 RocksDatabase::Impl::~Impl() {
   stop_keeper();
   // So that the next start has nothing to replay; if it fails, it has.
-  const bool checkpointed = database && journal && !failed && checkpoint().has_value();
+  const bool checkpointed = is_open && !failed && checkpoint().has_value();
   static_cast<void>(checkpointed);
   journal.reset();
   for (rocksdb::ColumnFamilyHandle* family : families) {
@@ -78,7 +78,9 @@ Result<std::unique_ptr<RocksDatabase>> RocksDatabase::open(const RocksOptions& o
   auto lock = lock_directory(options.directory);
   if (!lock) return std::unexpected(std::move(lock).error());
   impl->lock = *std::move(lock);
-  if (const auto space = check_space(options.directory, options.spare_bytes_at_start); !space) {
+  if (const auto space =
+          check_space(options.directory, options.spare_bytes_at_start, options.journal_file_bytes);
+      !space) {
     return std::unexpected(space.error());
   }
   if (auto opened = impl->open_database(); !opened) return std::unexpected(opened.error());

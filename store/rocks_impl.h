@@ -73,6 +73,7 @@ struct RocksDatabase::Impl {
 
   core::Result<void> open_database();
   core::Result<void> open_journal();
+  core::Result<void> replay_journal();
   core::Result<void> write_empty_frame();
   core::Result<void> checkpoint();
   void wake_keeper();
@@ -95,8 +96,9 @@ struct RocksDatabase::Impl {
   bool failed = false;
 
   std::unique_ptr<Journal> journal;
-  bool raises_format = false;             // with the next checkpoint
-  JournalMark mark;                       // the keeper's while it runs
+  bool is_open = false;        // completely; before that nothing is claimed of the journal
+  bool raises_format = false;  // with the next checkpoint
+  JournalMark mark;            // the keeper's while it runs
   std::atomic<std::uint64_t> applied{0};  // RocksDB's memory holds everything up to here
 
   std::thread keeper;

@@ -30,6 +30,14 @@ constexpr const char* kRemedy =
 // must be there. A store of a former version gets the new version's number in the same write, so
 // that a former program, which would not read the journal, refuses the store.
 Result<void> RocksDatabase::Impl::open_journal() {
+  auto done = replay_journal();
+  // A start that failed must not leave a checkpoint behind: what it has not replayed would be taken
+  // for written.
+  is_open = done.has_value();
+  return done;
+}
+
+Result<void> RocksDatabase::Impl::replay_journal() {
   std::string bytes;
   rocksdb::Status status = database->Get(disk_reads, handle(Family::meta), kMetaFormat, &bytes);
   if (!status.ok() && !status.IsNotFound()) return std::unexpected(translated(status));

@@ -321,6 +321,13 @@ void WriteRules::put_token(const IssueToken& issued) {
   batch_->put(Family::tokens, view_of(issued.locator), value_);
 }
 
+std::size_t WriteRules::batch_bytes() const noexcept {
+  // A token's record is longest with two ids and a name; a removal is a key and a little more.
+  constexpr std::size_t kIssuedBytesMax = 256 + kPersonalTokenNameBytesMax;
+  constexpr std::size_t kRemovedBytes = 24;
+  return batch_->bytes() + issued_.size() * kIssuedBytesMax + removed_.size() * kRemovedBytes;
+}
+
 void WriteRules::finish_batch() {
   write_tokens();
   if (const Locator last = locators_.last(); last != committed_locator_) {

@@ -126,6 +126,17 @@ TEST_F(CommitterTest, ABatchEndsWithTheOperationThatPassesItsBytes) {
   for (const auto& creation : creations) EXPECT_TRUE(creation.succeeded());
 }
 
+TEST_F(CommitterTest, TokensCountTowardsTheBytesOfABatch) {
+  close();
+  options.batch_bytes_max = 1000;
+  open();
+  const std::size_t commits = database.commits();
+  const auto operations = ask_for_tokens(10);
+  settle();
+  EXPECT_EQ(database.commits(), commits + 5) << "512 bytes are reckoned for each";
+  for (const auto& operation : operations) EXPECT_TRUE(operation->succeeded());
+}
+
 TEST_F(CommitterTest, ASmallBatchWaitsForALargerOneUnderWay) {
   bool disk_is_done = false;
   database.disk_is_done = [&] { return disk_is_done; };

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -202,6 +203,22 @@ TEST_F(JournalTest, AcceptedDamageLosesWhatLiesBehindAndReusesNoNumber) {
   ASSERT_TRUE(open());
   EXPECT_EQ(journal->damage(), "");
   EXPECT_EQ(replayed, (std::map<std::uint64_t, std::string>{{5, "payload 5"}}));
+}
+
+TEST_F(JournalTest, AWaitEndsOnceForEachInterruption) {
+  ASSERT_TRUE(open());
+  journal->interrupt();
+  journal->wait();
+  // Nothing is collected in between, as when no batch is under way.
+  std::atomic<bool> ended = false;
+  std::thread waits([&] {
+    journal->wait();
+    ended = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(ended);
+  journal->interrupt();
+  waits.join();
 }
 
 TEST_F(JournalTest, AnyDamagedByteOfAFrameIsNoticed) {

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -114,6 +115,32 @@ TEST_F(RocksDamageTest, ADamagedJournalIsRefusedAndCanBeAccepted) {
   put(Family::users, "later", "value");
   open();
   EXPECT_EQ(read(Family::users, "later"), "value");
+}
+
+TEST_F(RocksDamageTest, AStartThatFailsLeavesNoCheckpointBehind) {
+  damage_journal_at("key5");
+  options.accept_log_damage = true;
+  std::ofstream(options.directory + "/damaged-journal") << "in the way";
+  EXPECT_FALSE(RocksDatabase::open(options, clock)) << "the files could not be kept";
+  options.accept_log_damage = false;
+  const auto refused = RocksDatabase::open(options, clock);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("frame"), std::string::npos);
+  std::filesystem::remove(options.directory + "/damaged-journal");
+  options.accept_log_damage = true;
+  open();
+  EXPECT_EQ(read(Family::users, "key4"), "value");
+}
+
+TEST_F(RocksDamageTest, AFirstStartThatFailsCanBeRepeated) {
+  std::atomic<bool> fail = true;
+  options.journal_writes_fail = &fail;
+  EXPECT_FALSE(RocksDatabase::open(options, clock));
+  fail = false;
+  open();
+  put(Family::users, "key", "value");
+  open();
+  EXPECT_EQ(read(Family::users, "key"), "value");
 }
 
 TEST_F(RocksDamageTest, AJournalThatIsGoneCanBeAccepted) {
