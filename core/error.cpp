@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 namespace tokend::core {
 
@@ -17,6 +18,10 @@ std::string_view name_of(Errc code) noexcept {
     case Errc::corrupt: return "corrupt";
   }
   return "unknown";
+}
+
+std::string with_errno(std::string_view what, int error) {
+  return std::string(what).append(": ").append(std::strerror(error));
 }
 
 void check_failed(const char* condition, const char* file, int line) noexcept {

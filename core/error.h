@@ -39,6 +39,9 @@ using Result = std::expected<T, Error>;
   return std::unexpected<Error>(Error{code, std::move(message)});
 }
 
+// "<what>: <what the errno means>".
+[[nodiscard]] std::string with_errno(std::string_view what, int error);
+
 // Prints the condition and its place to standard error and aborts.
 [[noreturn]] void check_failed(const char* condition, const char* file, int line) noexcept;
 

@@ -8,7 +8,7 @@ namespace tokend::core {
 
 class Mapping {
  public:
-  // From this size on the kernel is asked for huge pages (2 MiB taken at the first touch of each).
+  // From this size on it begins at a huge page (of 2 MiB), and the kernel is asked for such.
   static constexpr std::size_t kHugePagesFromBytes = std::size_t{2} << 20;
 
   // Trips a CHECK when the address space is exhausted: nothing can be served then.
@@ -21,6 +21,8 @@ class Mapping {
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
  private:
+  void* mapped_;  // a little more than is used, where it had to be aligned
+  std::size_t mapped_bytes_;
   std::byte* data_;
   std::size_t bytes_;
 };

@@ -19,29 +19,21 @@ using core::Errc;
 using core::fail;
 using core::Result;
 
-namespace {
-
-std::string system_message(const std::string& what) {
-  const int error = errno;
-  return what + ": " + std::strerror(error);
-}
-
-}  // namespace
-
 Result<Descriptor> lock_directory(const std::string& directory) {
   if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-    return fail(Errc::io, system_message("cannot make the data directory " + directory));
+    return fail(Errc::io, core::with_errno("cannot make the data directory " + directory, errno));
   }
   const std::string path = directory + "/LOCK";
   Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock.valid()) {
-    return fail(Errc::io, system_message("cannot write to the data directory " + directory));
+    return fail(Errc::io,
+                core::with_errno("cannot write to the data directory " + directory, errno));
   }
   if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     const bool taken = errno == EWOULDBLOCK;
-    std::string message = taken
-                              ? "the data directory " + directory + " is in use by another process"
-                              : system_message("cannot lock the data directory " + directory);
+    std::string message =
+        taken ? "the data directory " + directory + " is in use by another process"
+              : core::with_errno("cannot lock the data directory " + directory, errno);
     return fail(taken ? Errc::unavailable : Errc::io, std::move(message));
   }
   return lock;
@@ -52,10 +44,12 @@ Result<void> check_space(const std::string& directory, std::uintmax_t spare_byte
   std::error_code error;
   std::uintmax_t wanted = spare_bytes;
   const auto add_files = [&](const std::string& folder, std::string_view extension) {
-    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-      if (entry.path().extension() != extension) continue;
-      const std::uintmax_t bytes = entry.file_size(error);
-      if (!error) wanted += bytes;
+    std::filesystem::directory_iterator entry(folder, error);
+    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+      if (entry->path().extension() != extension) continue;
+      std::error_code unknown;
+      const std::uintmax_t bytes = entry->file_size(unknown);
+      if (!unknown) wanted += bytes;
     }
   };
   add_files(directory + "/db", ".log");
@@ -78,10 +72,10 @@ Result<void> keep_copies(const std::string& directory, const std::string& folder
   std::filesystem::create_directory(target, error);
   std::filesystem::directory_iterator files;
   if (!error) files = std::filesystem::directory_iterator(directory + "/" + folder, error);
-  for (const auto& file : files) {
-    std::filesystem::copy_file(file.path(), target / file.path().filename(),
+  while (!error && files != std::filesystem::directory_iterator()) {
+    std::filesystem::copy_file(files->path(), target / files->path().filename(),
                                std::filesystem::copy_options::overwrite_existing, error);
-    if (error) break;
+    if (!error) files.increment(error);
   }
   std::string message = error.message();
   if (!error) {

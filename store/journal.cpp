@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <deque>
 #include <mutex>
 #include <utility>
@@ -27,6 +26,10 @@ using core::fail;
 using core::Result;
 
 constexpr std::uint64_t kWakeTag = UINT64_MAX;
+
+core::Error write_error(int error) {
+  return {Errc::unavailable, core::with_errno("a write of the journal failed", error)};
+}
 
 }  // namespace
 
@@ -50,7 +53,7 @@ struct Journal::Impl {
   Result<void> take_file();
   void begin(Write& write) noexcept;
   Result<void> reap() noexcept;
-  Result<void> failed_with(int error);
+  std::unexpected<core::Error> fail_for_good(core::Error why);
 
   const JournalOptions options;
   JournalMark mark;
@@ -65,8 +68,7 @@ struct Journal::Impl {
   std::size_t in_kernel = 0;
   std::uint64_t sequence = 0;
   std::uint64_t durable_through = 0;
-  bool failed = false;
-  std::string failure;  // why
+  std::string failure;  // why nothing is written any more; empty: it is
 
   std::unique_ptr<JournalFile> current;
   std::size_t offset = 0;  // in it
@@ -81,7 +83,7 @@ struct Journal::Impl {
 
 Result<void> Journal::Impl::open_ring() {
   wake_event = Descriptor(eventfd(0, EFD_CLOEXEC));
-  if (!wake_event.valid()) return fail(Errc::io, std::string("eventfd: ") + std::strerror(errno));
+  if (!wake_event.valid()) return fail(Errc::io, core::with_errno("eventfd", errno));
   return ring.open({.submissions = 16, .completions = 64, .single_thread = false});
 }
 
@@ -187,18 +189,17 @@ Result<void> Journal::Impl::take_file() {
 Result<bool> Journal::append(std::string_view payload) {
   Impl& self = *impl_;
   CHECK(self.count < self.writes.size());
-  if (self.failed) return fail(Errc::unavailable, "an earlier write of the journal failed");
+  if (!self.failure.empty()) return fail(Errc::unavailable, self.failure);
   const std::size_t bytes = frame_bytes(payload.size());
   if (bytes > self.options.file_bytes) {
-    self.failed = true;
-    return fail(Errc::unavailable, "a batch of " + std::to_string(payload.size()) +
-                                       " bytes is longer than a file of the journal");
+    return self.fail_for_good(
+        {Errc::unavailable, "a batch of " + std::to_string(payload.size()) +
+                                " bytes is longer than a file of the journal"});
   }
   bool took_file = false;
   if (!self.current || self.current->bytes - std::min(self.offset, self.current->bytes) < bytes) {
     if (auto taken = self.take_file(); !taken) {
-      self.failed = true;
-      return std::unexpected(taken.error());
+      return self.fail_for_good(std::move(taken).error());
     }
     took_file = true;
   }
@@ -231,10 +232,9 @@ void Journal::Impl::begin(Write& write) noexcept {
                       static_cast<unsigned>(left), write.offset + write.written);
 }
 
-Result<void> Journal::Impl::failed_with(int error) {
-  failed = true;
-  failure = std::string("a write of the journal failed: ") + std::strerror(error);
-  return fail(Errc::unavailable, failure);
+std::unexpected<core::Error> Journal::Impl::fail_for_good(core::Error why) {
+  failure = why.message;
+  return std::unexpected(std::move(why));
 }
 
 Result<void> Journal::Impl::reap() noexcept {
@@ -250,7 +250,7 @@ Result<void> Journal::Impl::reap() noexcept {
       const bool injected = options.writes_fail && options.writes_fail->load();
       if (completion.result <= 0 || injected) {
         --in_kernel;
-        outcome = failed_with(completion.result < 0 ? -completion.result : EIO);
+        outcome = fail_for_good(write_error(completion.result < 0 ? -completion.result : EIO));
         continue;
       }
       write.written += static_cast<std::size_t>(completion.result);
@@ -262,7 +262,7 @@ Result<void> Journal::Impl::reap() noexcept {
         ring.submit();
       } else {
         --in_kernel;
-        outcome = failed_with(EIO);
+        outcome = fail_for_good(write_error(EIO));
       }
     }
   }
@@ -272,7 +272,7 @@ Result<void> Journal::Impl::reap() noexcept {
 Result<bool> Journal::collect() {
   Impl& self = *impl_;
   if (auto reaped = self.reap(); !reaped) return std::unexpected(reaped.error());
-  if (self.failed) return fail(Errc::unavailable, self.failure);
+  if (!self.failure.empty()) return fail(Errc::unavailable, self.failure);
   if (self.count == 0 || !self.writes[self.first].done) return false;
   self.durable_through = self.writes[self.first].sequence;
   self.first = (self.first + 1) % self.writes.size();

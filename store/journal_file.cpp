@@ -26,10 +26,6 @@ namespace {
 constexpr std::size_t kFillBytes = 1U << 20;  // zeros of one write
 constexpr std::string_view kUnfinished = ".new";
 
-std::string because(const std::string& what, int error) {
-  return what + ": " + std::strerror(error);
-}
-
 // Not every file system knows O_DIRECT.
 Descriptor open_file(const std::string& path, int flags) noexcept {
   Descriptor file(::open(path.c_str(), flags | O_DIRECT | O_CLOEXEC, 0600));
@@ -59,7 +55,7 @@ Result<std::size_t> JournalFile::read_at(char* out, std::size_t wanted, std::siz
     const ssize_t count =
         pread(descriptor.get(), out + done, wanted - done, static_cast<off_t>(offset + done));
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail(Errc::io, because("cannot read " + path, errno));
+    if (count < 0) return fail(Errc::io, core::with_errno("cannot read " + path, errno));
     if (count == 0) break;
     done += static_cast<std::size_t>(count);
   }
@@ -75,7 +71,7 @@ Result<std::vector<std::unique_ptr<JournalFile>>> open_journal_files(const std::
   }
   const std::string parent = std::filesystem::path(directory).parent_path();
   if (made && !sync_directory(parent))
-    return fail(Errc::io, because("cannot sync " + parent, errno));
+    return fail(Errc::io, core::with_errno("cannot sync " + parent, errno));
   std::vector<std::string> names;
   next_number = 1;
   std::filesystem::directory_iterator entry(directory, error);
@@ -105,7 +101,7 @@ Result<std::vector<std::unique_ptr<JournalFile>>> open_journal_files(const std::
     // and what is replayed here is taken for durable.
     if (!file->descriptor.valid() || fdatasync(file->descriptor.get()) != 0 ||
         fstat(file->descriptor.get(), &status) != 0) {
-      return fail(Errc::io, because("cannot open " + file->path, errno));
+      return fail(Errc::io, core::with_errno("cannot open " + file->path, errno));
     }
     file->bytes =
         static_cast<std::size_t>(status.st_size) / kJournalBlockBytes * kJournalBlockBytes;
@@ -125,7 +121,7 @@ Result<std::unique_ptr<JournalFile>> make_journal_file(const std::string& direct
   const auto cannot_make = [&] {
     const int error = errno;
     unlink(unfinished.c_str());
-    return fail(Errc::io, because("cannot make " + file->path, error));
+    return fail(Errc::io, core::with_errno("cannot make " + file->path, error));
   };
   {
     const Descriptor filled = open_file(unfinished, O_RDWR | O_CREAT | O_TRUNC);

@@ -48,10 +48,10 @@ class WriteRules {
   void expect(const core::Message* next) const noexcept;
   // Sets operation.result. True when the operation must wait for `broadcast`.
   [[nodiscard]] bool write(Write& operation, Broadcast& broadcast);
-  // Adds the counters that go with the batch, which is then ready to commit, and forgets a little
-  // of what has expired.
   // About as many as the batch will have when it is finished.
   [[nodiscard]] std::size_t batch_bytes() const noexcept;
+  // Adds the counters that go with the batch, which is then ready to commit, and forgets a little
+  // of what has expired.
   void finish_batch();
   // The batches up to this one are durable and visible.
   void end_batch(std::uint64_t number) noexcept { overlay_.forget(number); }

@@ -50,6 +50,15 @@ class RocksDamageTest : public RocksTest {
     file.put(static_cast<char>(text[0] ^ 1));
     return true;
   }
+  // Twice, because a refusal must leave the store as it is.
+  void expect_refused_for_damage() const {
+    for (int round = 0; round < 2; ++round) {
+      const auto refused = RocksDatabase::open(options, clock);
+      ASSERT_FALSE(refused);
+      EXPECT_EQ(refused.error().code, Errc::corrupt);
+      EXPECT_NE(refused.error().message.find("--accept-log-damage"), std::string::npos);
+    }
+  }
   // Puts key0 ... key9, one batch each, ends as SIGKILL would, and changes the journal.
   void damage_journal_at(const std::string& text) {
     open();
@@ -90,12 +99,7 @@ class RocksDamageTest : public RocksTest {
 
 TEST_F(RocksDamageTest, ADamagedJournalIsRefusedAndCanBeAccepted) {
   damage_journal_at("key5");
-  for (int round = 0; round < 2; ++round) {
-    const auto refused = RocksDatabase::open(options, clock);
-    ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, Errc::corrupt);
-    EXPECT_NE(refused.error().message.find("--accept-log-damage"), std::string::npos);
-  }
+  expect_refused_for_damage();
   options.accept_log_damage = true;
   open();
   EXPECT_NE(database->warning().find("the journal is damaged: frame"), std::string::npos);
@@ -190,12 +194,7 @@ TEST_F(RocksDamageTest, AStoreOfTheFormerVersionIsTakenOver) {
 TEST_F(RocksDamageTest, ADamagedLogOfTheFormerVersionIsRefusedAndCanBeAccepted) {
   make_former_store();
   ASSERT_TRUE(change(former_log(), "key5"));
-  for (int round = 0; round < 2; ++round) {
-    const auto refused = RocksDatabase::open(options, clock);
-    ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, Errc::corrupt);
-    EXPECT_NE(refused.error().message.find("--accept-log-damage"), std::string::npos);
-  }
+  expect_refused_for_damage();
   options.accept_log_damage = true;
   open();
   EXPECT_EQ(read(Family::users, "key4"), "value");
