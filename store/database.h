@@ -21,7 +21,7 @@ namespace tokend::store {
 
 enum class Family : std::uint8_t {
   meta,             // format version, token key, user count, journal
-  tokens,           // locator -> TokenRecord
+  tokens,           // locator -> TokenRecord; a key is put once, at most
   users,            // user id -> User
   usernames,        // folded username -> user id
   emails,           // folded e-mail -> user id
@@ -33,7 +33,7 @@ enum class Family : std::uint8_t {
 
 // How far a read may go.
 enum class Reach : std::uint8_t {
-  memory,  // memtables and block cache: never blocks on the disk
+  memory,  // what is not written yet and the block cache: never blocks on the disk
   disk,
 };
 

@@ -31,9 +31,11 @@ inline constexpr std::string_view kMetaUsers = "users";
 inline constexpr std::string_view kMetaLastLocator = "last_locator";
 inline constexpr std::string_view kMetaJournal = "journal";
 
-// 1: without a journal, RocksDB's own log instead. Is raised to 2 when it is first opened.
-inline constexpr std::uint32_t kFormatVersion = 2;
-inline constexpr std::uint32_t kFormatVersionUnjournaled = 1;
+// Former versions are raised to this one when they are first opened.
+inline constexpr std::uint32_t kFormatVersion = 3;
+inline constexpr std::uint32_t kFormatVersionUnjournaled = 1;  // RocksDB's own log instead
+inline constexpr std::uint32_t kFormatVersionWithoutTail =
+    2;  // the journal holds RocksDB's batches
 
 [[nodiscard]] inline std::string encode_format(std::uint32_t version) {
   std::string bytes;

@@ -24,6 +24,9 @@ using core::Errc;
 using core::fail;
 using core::Result;
 
+// One is filled and one written into a table; the others are for when that takes long.
+constexpr std::size_t kTailSegmentsMax = 4;
+
 constexpr std::size_t kFamilyCount = static_cast<std::size_t>(Family::count_);
 
 // RocksDB insists on a family called "default"; `meta` lives there.
@@ -51,13 +54,17 @@ Result<void> check_families(const rocksdb::DBOptions& options, const std::string
 RocksDatabase::Impl::Impl(const RocksOptions& given, const core::Clock& clock)
     : options(given),
       block_cache(rocksdb::NewLRUCache(given.block_cache_bytes)),
-      expiry(clock, given.expired_kept_ms) {
+      expiry(clock, given.expired_kept_ms),
+      token_tables(database_options(given),
+                   family_options(Family::tokens, given, block_cache, expiry)),
+      tail({.segment_bytes = given.token_segment_bytes, .segments_max = kTailSegmentsMax}) {
   memory_reads.read_tier = rocksdb::kBlockCacheTier;
   unlogged.disableWAL = true;
 }
 
 RocksDatabase::Impl::~Impl() {
-  stop_keeper();
+  spare_maker.stop();
+  keeper.stop();
   // So that the next start has nothing to replay; if it fails, it has.
   const bool checkpointed = is_open && !failed && checkpoint().has_value();
   static_cast<void>(checkpointed);
@@ -84,12 +91,9 @@ Result<std::unique_ptr<RocksDatabase>> RocksDatabase::open(const RocksOptions& o
     return std::unexpected(space.error());
   }
   if (auto opened = impl->open_database(); !opened) return std::unexpected(opened.error());
+  if (auto made = impl->prepare_ingestion(); !made) return std::unexpected(made.error());
   if (auto opened = impl->open_journal(); !opened) return std::unexpected(opened.error());
-  try {
-    impl->keeper = std::thread([impl = impl.get()] { impl->keep(); });
-  } catch (const std::system_error& error) {
-    return fail(Errc::io, std::string("cannot start a thread: ") + error.what());
-  }
+  if (auto started = impl->start_threads(); !started) return std::unexpected(started.error());
   return std::unique_ptr<RocksDatabase>(new RocksDatabase(std::move(impl)));
 }
 
@@ -119,6 +123,14 @@ Result<void> RocksDatabase::Impl::open_database() {
 
 Result<Found> RocksDatabase::get(Family family, std::string_view key, Reach reach,
                                  std::string& value) const {
+  if (family == Family::tokens) {
+    // First: what is handed over meanwhile is in a table before it is not here.
+    switch (impl_->tail.get(key, value)) {
+      case TokenTail::Presence::present: return Found::yes;
+      case TokenTail::Presence::removed: return Found::no;
+      case TokenTail::Presence::absent: break;
+    }
+  }
   rocksdb::PinnableSlice found;
   const rocksdb::Status status =
       impl_->database->Get(reach == Reach::memory ? impl_->memory_reads : impl_->disk_reads,
@@ -135,9 +147,25 @@ Result<Found> RocksDatabase::get(Family family, std::string_view key, Reach reac
 Result<void> RocksDatabase::scan(
     Family family, std::string_view from,
     const std::function<bool(std::string_view key, std::string_view value)>& visit) const {
+  // Before the iterator: what is handed over meanwhile is seen in one of the two.
+  std::vector<std::shared_ptr<const TokenTail::Segment>> tail;
+  if (family == Family::tokens) tail = impl_->tail.segments();
   const std::unique_ptr<rocksdb::Iterator> at(
       impl_->database->NewIterator(impl_->disk_reads, impl_->handle(family)));
-  for (at->Seek(slice(from)); at->Valid(); at->Next()) {
+  at->Seek(slice(from));
+  // In order and each once, although a table may hold already what is still in the tail.
+  for (const auto& segment : tail) {
+    const std::size_t count = segment->count();
+    for (std::size_t number = segment->lower_bound(from); number < count; ++number) {
+      const TokenTail::Entry entry = segment->at(number);
+      for (; at->Valid() && view(at->key()) < entry.key; at->Next()) {
+        if (!visit(view(at->key()), view(at->value()))) return {};
+      }
+      if (at->Valid() && view(at->key()) == entry.key) at->Next();
+      if (!segment->removed(number) && !visit(entry.key, entry.value)) return {};
+    }
+  }
+  for (; at->Valid(); at->Next()) {
     if (!visit(view(at->key()), view(at->value()))) return {};
   }
   if (!at->status().ok()) return std::unexpected(translated(at->status()));
@@ -145,27 +173,39 @@ Result<void> RocksDatabase::scan(
 }
 
 Result<std::string> RocksDatabase::last_key(Family family) const {
+  std::vector<std::shared_ptr<const TokenTail::Segment>> tail;
+  if (family == Family::tokens) tail = impl_->tail.segments();
   const std::unique_ptr<rocksdb::Iterator> at(
       impl_->database->NewIterator(impl_->disk_reads, impl_->handle(family)));
   at->SeekToLast();
-  if (at->Valid()) return at->key().ToString();
-  if (!at->status().ok()) return std::unexpected(translated(at->status()));
-  return std::string();
+  if (!at->Valid() && !at->status().ok()) return std::unexpected(translated(at->status()));
+  std::string last = at->Valid() ? at->key().ToString() : std::string();
+  for (const auto& segment : tail) {
+    for (std::size_t number = segment->count(); number > 0; --number) {
+      if (segment->removed(number - 1)) continue;
+      last = std::max(last, std::string(segment->at(number - 1).key));
+      break;
+    }
+  }
+  return last;
 }
 
 std::unique_ptr<Batch> RocksDatabase::make_batch() const {
-  return std::make_unique<RocksBatch>(impl_->families);
+  return std::make_unique<RocksBatch>(impl_->families, impl_->last_token_key);
 }
 
 Result<void> RocksDatabase::submit(Batch& batch) {
   if (impl_->failed) return fail(Errc::unavailable, "an earlier commit failed");
   auto& rocks = static_cast<RocksBatch&>(batch);
-  const auto took_file = impl_->journal->append(rocks.rocks().Data());
+  const auto took_file = impl_->journal->append(rocks.seal());
   if (!took_file) {
     impl_->failed = true;
     return fail(Errc::unavailable, "a commit failed: " + took_file.error().message);
   }
-  if (*took_file) impl_->wake_keeper();
+  if (*took_file) {
+    impl_->spare_maker.wake();
+    impl_->keeper.wake();
+  }
   impl_->under_way.push_back(&rocks);
   return {};
 }
@@ -180,13 +220,27 @@ Result<bool> RocksDatabase::collect() {
   if (!*collected) return false;
   RocksBatch* batch = impl_->under_way.front();
   impl_->under_way.pop_front();
-  const rocksdb::Status status = impl_->database->Write(impl_->unlogged, &batch->rocks());
-  if (!status.ok()) {
+  if (auto applied = impl_->apply(*batch); !applied) {
     impl_->failed = true;
-    return fail(Errc::unavailable, "a commit failed: " + translated(status).message);
+    return fail(Errc::unavailable, "a commit failed: " + applied.error().message);
   }
   impl_->applied.fetch_add(1, std::memory_order_release);
   return true;
+}
+
+// Of a batch that is durable.
+Result<void> RocksDatabase::Impl::apply(RocksBatch& batch) {
+  const auto sealed = tail.append(batch.entries());
+  if (!sealed) return std::unexpected(sealed.error());
+  if (*sealed) keeper.wake();
+  for (std::string_view left = batch.removed(); !left.empty();
+       left.remove_prefix(TokenTail::kKeyBytes)) {
+    const std::string_view key = left.substr(0, TokenTail::kKeyBytes);
+    if (!tail.remove(key)) batch.remove_from_tables(key);
+  }
+  if (batch.rest().Count() == 0) return {};
+  const rocksdb::Status status = database->Write(unlogged, &batch.rest());
+  return status.ok() ? Result<void>() : std::unexpected(translated(status));
 }
 
 void RocksDatabase::wait() noexcept { impl_->journal->wait(); }
@@ -198,6 +252,8 @@ std::size_t RocksDatabase::submissions_max() const noexcept {
 const std::string& RocksDatabase::warning() const noexcept { return impl_->warning; }
 
 Result<void> RocksDatabase::compact() {
+  impl_->tail.seal();
+  if (auto handed_over = impl_->hand_over_tail(); !handed_over) return handed_over;
   for (rocksdb::ColumnFamilyHandle* family : impl_->families) {
     if (const auto status = impl_->database->Flush({}, family); !status.ok()) {
       return std::unexpected(translated(status));

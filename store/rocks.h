@@ -3,11 +3,12 @@
 // RocksDB: its statuses are translated here and its options argued here.
 //
 // Operation: RocksDB's own log is off; a batch is durable when it is in the journal
-// (store/journal.h), and is put into RocksDB's memory then, in order. A thread, the keeper, has
-// RocksDB write its memory into tables when the journal has become long, notes how far they reach
-// (the checkpoint) and releases the journal up to there. What is behind the checkpoint is put in
-// again at the start; that does no harm where a table has it already, because a batch sets what it
-// names and adds nothing up.
+// (store/journal.h), and is made visible then, in order: its new tokens in the tail
+// (store/token_tail.h), all else in RocksDB's memory. A thread, the keeper, makes a table for
+// RocksDB of each full segment of the tail. When the journal has become long it has all that is in
+// memory written into tables, notes how far they reach (the checkpoint) and releases the journal up
+// to there. What is behind the checkpoint is put in again at the start; that does no harm where a
+// table has it already, because a batch sets what it names and adds nothing up.
 //
 // Concurrency: submit(), collect(), wait() and commit() from one thread at a time; reads and
 // interrupt() from any.
@@ -28,8 +29,8 @@ namespace tokend::store {
 struct RocksOptions {
   std::string directory;  // made with mode 0700; RocksDB lives in `db` below it
   std::size_t block_cache_bytes = 256U << 20;
-  std::size_t token_memtable_bytes = 64U << 20;  // each; at most four wait to be flushed
-  std::size_t journal_bytes_max = 256U << 20;    // beyond it a checkpoint is made
+  std::size_t token_segment_bytes = 64U << 20;  // of the tail of tokens, which has four at most
+  std::size_t journal_bytes_max = 256U << 20;   // beyond it a checkpoint is made
   std::size_t journal_file_bytes = 16U << 20;
   std::size_t journal_writes_max = 4;  // under way at once
   int background_jobs_max = 2;

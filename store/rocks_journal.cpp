@@ -41,7 +41,8 @@ Result<void> RocksDatabase::Impl::replay_journal() {
   std::string bytes;
   rocksdb::Status status = database->Get(disk_reads, handle(Family::meta), kMetaFormat, &bytes);
   if (!status.ok() && !status.IsNotFound()) return std::unexpected(translated(status));
-  raises_format = status.IsNotFound() || bytes == encode_format(kFormatVersionUnjournaled);
+  raises_format = status.IsNotFound() || bytes == encode_format(kFormatVersionUnjournaled) ||
+                  bytes == encode_format(kFormatVersionWithoutTail);
   if (!raises_format) {
     if (const auto known = check_format(bytes); !known) return known;
   }
@@ -56,18 +57,13 @@ Result<void> RocksDatabase::Impl::replay_journal() {
     std::random_device random;
     mark.id = (std::uint64_t{random()} << 32) | random();
   }
-  const auto replay = [&](std::uint64_t, std::string_view payload) -> Result<void> {
-    rocksdb::WriteBatch batch{std::string(payload)};
-    const auto written = database->Write(unlogged, &batch);
-    if (!written.ok()) return std::unexpected(translated(written));
-    return {};
-  };
-  auto opened = Journal::open({.directory = options.directory + std::string("/") + kJournalFolder,
-                               .file_bytes = options.journal_file_bytes,
-                               .writes_max = options.journal_writes_max,
-                               .accept_damage = options.accept_log_damage,
-                               .writes_fail = options.journal_writes_fail},
-                              mark, expected, replay);
+  auto opened = Journal::open(
+      {.directory = options.directory + std::string("/") + kJournalFolder,
+       .file_bytes = options.journal_file_bytes,
+       .writes_max = options.journal_writes_max,
+       .accept_damage = options.accept_log_damage,
+       .writes_fail = options.journal_writes_fail},
+      mark, expected, [this](std::uint64_t, std::string_view payload) { return replay(payload); });
   if (!opened) {
     core::Error error = std::move(opened).error();
     if (error.code == Errc::corrupt) error.message += kRemedy;
@@ -83,7 +79,7 @@ Result<void> RocksDatabase::Impl::replay_journal() {
   }
   applied = journal->last_sequence();
   if (expected) {
-    if (applied != mark.checkpoint || !warning.empty()) {
+    if (applied != mark.checkpoint || raises_format || !warning.empty()) {
       if (auto kept = checkpoint(); !kept) return kept;
     }
     // So that not all that is left of the journal lies before the damage.
@@ -94,9 +90,22 @@ Result<void> RocksDatabase::Impl::replay_journal() {
   return checkpoint();
 }
 
+Result<void> RocksDatabase::Impl::replay(std::string_view payload) {
+  RocksBatch batch(families, last_token_key);
+  if (!batch.read(payload)) return fail(Errc::corrupt, "a batch of the journal does not decode");
+  static_cast<void>(batch.seal());
+  // The table of a former life may hold the token already.
+  for (std::string_view left = batch.removed(); !left.empty();
+       left.remove_prefix(TokenTail::kKeyBytes)) {
+    batch.remove_from_tables(left.substr(0, TokenTail::kKeyBytes));
+  }
+  if (auto applied_batch = apply(batch); !applied_batch) return applied_batch;
+  return hand_over_tail();
+}
+
 Result<void> RocksDatabase::Impl::write_empty_frame() {
-  const rocksdb::WriteBatch nothing;
-  if (auto begun = journal->append(nothing.Data()); !begun) {
+  RocksBatch nothing(families, last_token_key);
+  if (auto begun = journal->append(nothing.seal()); !begun) {
     return std::unexpected(std::move(begun).error());
   }
   for (;;) {
@@ -111,6 +120,8 @@ Result<void> RocksDatabase::Impl::write_empty_frame() {
 
 Result<void> RocksDatabase::Impl::checkpoint() {
   const std::uint64_t reached = applied.load(std::memory_order_acquire);
+  tail.seal();
+  if (auto handed_over = hand_over_tail(); !handed_over) return handed_over;
   if (const auto status = database->Flush({}, families); !status.ok()) {
     return std::unexpected(translated(status));
   }
@@ -129,37 +140,20 @@ Result<void> RocksDatabase::Impl::checkpoint() {
   return {};
 }
 
-void RocksDatabase::Impl::wake_keeper() {
-  {
-    const std::lock_guard guard(keeper_mutex);
-    keeper_wanted = true;
-  }
-  keeper_wakes.notify_one();
+// The journal's own files come first: without a spare one the next append makes it itself.
+core::Result<void> RocksDatabase::Impl::start_threads() {
+  auto started = spare_maker.start([this] {
+    // What fails here fails again in the append that finds no file, which says so.
+    if (!journal->make_spare()) return;
+  });
+  return started ? keeper.start([this] { keep(); }) : started;
 }
 
-void RocksDatabase::Impl::stop_keeper() {
-  if (!keeper.joinable()) return;
-  {
-    const std::lock_guard guard(keeper_mutex);
-    keeper_stops = true;
-  }
-  keeper_wakes.notify_one();
-  keeper.join();
-}
-
-// Whatever fails here fails again where it is needed: a file by the append that finds none, a flush
-// by the next write.
+// Whatever fails here ends all commits: a table that cannot be written by closing the tail, a flush
+// by RocksDB, which takes no more writes then.
 void RocksDatabase::Impl::keep() {
-  for (;;) {
-    {
-      std::unique_lock guard(keeper_mutex);
-      keeper_wakes.wait(guard, [this] { return keeper_wanted || keeper_stops; });
-      if (keeper_stops) return;
-      keeper_wanted = false;
-    }
-    if (journal->unreleased_bytes() > options.journal_bytes_max && !checkpoint()) continue;
-    if (!journal->make_spare()) continue;
-  }
+  const bool is_long = journal->unreleased_bytes() > options.journal_bytes_max;
+  if (!(is_long ? checkpoint() : hand_over_tail())) return;
 }
 
 }  // namespace tokend::store

@@ -1,7 +1,6 @@
 #include "store/rocks_tuning.h"
 
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
 #include "store/token.h"
@@ -50,15 +49,14 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const RocksOptions& o
   table.format_version = 5;
   table.cache_index_and_filter_blocks = false;
   if (family == Family::tokens) {
-    // Keys ascend, so files do not overlap and compaction moves them without reading them.
-    // Compression would read and write hashes; a Bloom filter would say what the key range says.
-    rocks.write_buffer_size = options.token_memtable_bytes;
+    // Tokens come as whole tables (store/rocks_ingest.cpp) that do not overlap, so they go to the
+    // last level at once and compaction moves what it must without reading it. RocksDB's memory
+    // sees removals only. Compression would read and write hashes; a Bloom filter would say what
+    // the key range says.
+    rocks.write_buffer_size = options.token_segment_bytes;
     rocks.max_write_buffer_number = 4;
-    // Every insertion comes behind the last one: the place of that one is the hint. The first byte
-    // of the keys, which says which hint, changes once in 35 years.
-    rocks.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
-    rocks.target_file_size_base = options.token_memtable_bytes;
-    rocks.max_bytes_for_level_base = 8 * options.token_memtable_bytes;
+    rocks.target_file_size_base = options.token_segment_bytes;
+    rocks.max_bytes_for_level_base = 8 * options.token_segment_bytes;
     rocks.compression = rocksdb::kNoCompression;
     rocks.compaction_filter = &expiry;
     rocks.periodic_compaction_seconds = static_cast<std::uint64_t>(options.rewrite_after_s);

@@ -283,9 +283,8 @@ WriteRules::Outcome WriteRules::update(UpdatePermissions& operation, Broadcast& 
   return {};
 }
 
-// Insertions first, then removals, both in the order of their keys: taking turns between the tail
-// and the middle of the memtable, each would search it from the top (4.9 us of CPU for a token that
-// displaces another, instead of 3.7). A token that was displaced by its own batch was never there.
+// In the order of their keys, as the tail of the database takes new tokens and its memory removals
+// most cheaply. A token that was displaced by its own batch was never there.
 void WriteRules::write_tokens() {
   std::ranges::sort(removed_);
   auto removed = removed_.begin();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "store/meta.h"
 #include "store/password.h"
 #include "tests/store/store_fixture.h"
 
@@ -65,11 +66,12 @@ TEST_F(BootstrapTest, TwoStoresHaveTwoKeys) {
 
 TEST_F(BootstrapTest, AnUnknownFormatVersionIsRefused) {
   ASSERT_TRUE(prepare());
-  database.set(Family::meta, "format", std::string("\x03\0\0\0", 4));
+  database.set(Family::meta, "format", encode_format(kFormatVersion + 1));
   const auto prepared = prepare();
   ASSERT_FALSE(prepared);
   EXPECT_EQ(prepared.error().code, Errc::refused);
-  EXPECT_NE(prepared.error().message.find("version 3"), std::string::npos);
+  EXPECT_NE(prepared.error().message.find("version " + std::to_string(kFormatVersion + 1)),
+            std::string::npos);
 }
 
 TEST_F(BootstrapTest, DamagedMetaIsCorrupt) {

@@ -164,7 +164,7 @@ std::expected<void, StartFailure> Daemon::open_store() {
   store::RocksOptions options;
   options.directory = config_.data;
   options.block_cache_bytes = config_.block_cache_bytes;
-  options.token_memtable_bytes = config_.write_buffer_bytes;
+  options.token_segment_bytes = config_.write_buffer_bytes;
   options.journal_bytes_max = config_.journal_bytes;
   options.accept_log_damage = config_.accept_log_damage;
   auto database = store::RocksDatabase::open(options, clock_);

@@ -1,0 +1,77 @@
+#pragma once
+// A thread that does one kind of work whenever it is woken, e.g. a file that has to be ready before
+// it is needed. Wakes that come while it works make it work once more.
+//
+// start() and stop() from one thread, wake() from any.
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "core/error.h"
+
+namespace tokend::store {
+
+class BackgroundThread {
+ public:
+  BackgroundThread() = default;
+  ~BackgroundThread() { stop(); }
+  BackgroundThread(const BackgroundThread&) = delete;
+  BackgroundThread& operator=(const BackgroundThread&) = delete;
+
+  // Errc::io: the system has no more threads.
+  [[nodiscard]] core::Result<void> start(std::function<void()> work) {
+    work_ = std::move(work);
+    try {
+      thread_ = std::thread([this] { run(); });
+    } catch (const std::system_error& error) {
+      return core::fail(core::Errc::io, std::string("cannot start a thread: ") + error.what());
+    }
+    return {};
+  }
+
+  void wake() {
+    {
+      const std::lock_guard guard(mutex_);
+      wanted_ = true;
+    }
+    wakes_.notify_one();
+  }
+
+  // Returns when the work under way has ended; what was wanted beside it is not done any more.
+  void stop() {
+    if (!thread_.joinable()) return;
+    {
+      const std::lock_guard guard(mutex_);
+      stops_ = true;
+    }
+    wakes_.notify_one();
+    thread_.join();
+  }
+
+ private:
+  void run() {
+    for (;;) {
+      {
+        std::unique_lock guard(mutex_);
+        wakes_.wait(guard, [this] { return wanted_ || stops_; });
+        if (stops_) return;
+        wanted_ = false;
+      }
+      work_();
+    }
+  }
+
+  std::function<void()> work_;
+  std::thread thread_;
+  std::mutex mutex_;  // guards the two below
+  std::condition_variable wakes_;
+  bool wanted_ = false;
+  bool stops_ = false;
+};
+
+}  // namespace tokend::store

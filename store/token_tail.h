@@ -1,0 +1,123 @@
+#pragma once
+// The newest tokens: those that are in the journal and in none of RocksDB's tables yet.
+//
+// Tokens are issued in the order of their keys, so they need no sorted structure to be inserted
+// into: a batch's tokens are copied behind those of the batch before it. They lie in segments; a
+// full one is sealed, and what it holds is written into a table of RocksDB (store/rocks_ingest.cpp)
+// and then dropped here. Until then look-ups and removals find them here, and RocksDB is asked only
+// for what is not here.
+//
+// Concurrency: append() and remove() from one thread, the committing one; seal(),
+// begin_hand_over(), finish_hand_over() and close() from one at a time; the rest from any.
+// Readers wait for nobody but the change from one segment to the next.
+// Always true: keys ascend, within a segment and from one to the next. Limits: Limits.
+
+#include <array>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+
+namespace tokend::store {
+
+class TokenTail {
+ public:
+  static constexpr std::size_t kKeyBytes = 12;  // of a Locator
+  using Key = std::array<char, kKeyBytes>;
+
+  struct Limits {
+    std::size_t segment_bytes;  // a batch may make one larger, if it does not fit in one otherwise
+    std::size_t segments_max;   // at least 2; append() waits when it needs one more
+  };
+
+  // An entry is the key, u16 length of the value (little-endian), the value.
+  static constexpr std::size_t kEntryHeadBytes = kKeyBytes + 2;
+  static constexpr std::size_t kValueBytesMax = UINT16_MAX;
+  // `key` has kKeyBytes, `value` at most kValueBytesMax.
+  static void append_entry(std::string& entries, std::string_view key, std::string_view value);
+
+  struct Entry {
+    std::string_view key;
+    std::string_view value;
+
+    [[nodiscard]] std::size_t bytes() const noexcept { return kEntryHeadBytes + value.size(); }
+    // The entry that `bytes` begin with; an empty key when there is no whole one.
+    [[nodiscard]] static Entry read(std::string_view bytes) noexcept;
+  };
+
+  class Segment {
+   public:
+    explicit Segment(std::size_t bytes);
+
+    [[nodiscard]] std::size_t count() const noexcept;
+    [[nodiscard]] Entry at(std::size_t number) const noexcept;  // number < count()
+    [[nodiscard]] bool removed(std::size_t number) const noexcept;
+    // The first entry whose key is not less than `key`; count() when there is none.
+    [[nodiscard]] std::size_t lower_bound(std::string_view key) const noexcept;
+
+   private:
+    friend class TokenTail;
+    void append(std::string_view entries) noexcept;
+    void remove(std::size_t number) noexcept;
+    void clear() noexcept;
+    [[nodiscard]] bool has_room_for(std::string_view entries) const noexcept;
+
+    std::size_t capacity_;
+    std::unique_ptr<char[]> bytes_;
+    // Where each entry begins; the highest bit: it was removed.
+    std::unique_ptr<std::uint32_t[]> places_;
+    std::size_t used_ = 0;
+    std::size_t count_ = 0;  // written after what it counts
+    bool sealed_ = false;
+    bool in_hand_over_ = false;
+  };
+
+  explicit TokenTail(const Limits& limits);
+
+  // Whole entries, in the order of their keys, behind all that were appended before. True: a
+  // segment was sealed, so there is something to hand over. Errc::unavailable after close().
+  [[nodiscard]] core::Result<bool> append(std::string_view entries);
+  // False: it is not here, so it has to be removed where the tables are.
+  [[nodiscard]] bool remove(std::string_view key);
+
+  enum class Presence : std::uint8_t { absent, present, removed };
+  [[nodiscard]] Presence get(std::string_view key, std::string& value) const;
+  // What is here, oldest first.
+  [[nodiscard]] std::vector<std::shared_ptr<const Segment>> segments() const;
+
+  // So that all that is here can be handed over.
+  void seal();
+  // The oldest sealed segment; none: nullptr. Its entries that are not removed go into a table, and
+  // only then finish_hand_over() may be called.
+  [[nodiscard]] std::shared_ptr<const Segment> begin_hand_over();
+  // False: entries of it were removed meanwhile, `removed` says which; they have to be removed from
+  // the table, and then it is called again. True: the segment is dropped, here and in `segment`.
+  [[nodiscard]] bool finish_hand_over(std::shared_ptr<const Segment>& segment,
+                                      std::vector<Key>& removed);
+  // Nothing can be handed over any more: append() fails from now on.
+  void close(const std::string& why);
+
+ private:
+  [[nodiscard]] Segment* open_segment() const noexcept;
+  void seal_open_segment() noexcept;
+
+  const Limits limits_;
+  // Taken exclusively to change which segments there are and their states; shared by whoever reads
+  // or fills one.
+  mutable std::shared_mutex mutex_;
+  std::condition_variable_any has_room_;
+  std::deque<std::shared_ptr<Segment>> segments_;
+  std::shared_ptr<Segment> spare_;  // memory that was touched before
+  std::vector<Key> removed_late_;   // from the segment in hand-over; the appending thread's
+  std::string closed_;              // why; empty: it is not
+};
+
+}  // namespace tokend::store

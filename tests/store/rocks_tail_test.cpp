@@ -1,0 +1,280 @@
+// Tokens on their way from the journal over the tail into tables, with little room everywhere, so
+// that every batch of operations passes all of it.
+
+#include <gtest/gtest.h>
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "store/journal.h"
+#include "store/meta.h"
+#include "tests/store/rocks_fixture.h"
+#include "tests/support/memory_database.h"
+
+namespace tokend::store {
+namespace {
+
+using core::Errc;
+
+// What the database should hold, and what it is told to do, out of a seed.
+class Model {
+ public:
+  explicit Model(unsigned seed) : random_(seed) {}
+
+  void fill(Batch& batch) {
+    batch.clear();
+    const int operations = static_cast<int>(random_() % 40);
+    for (int i = 0; i < operations; ++i) {
+      if (random_() % 4 == 0) {
+        remove(batch);
+      } else {
+        const std::string key = key_of(number_ += 1 + random_() % 3);
+        const std::string value(random_() % 200, static_cast<char>('a' + random_() % 26));
+        batch.put(Family::tokens, key, value);
+        tokens[key] = value;
+      }
+    }
+    batch.put(Family::users, "last", std::to_string(number_));
+  }
+
+  [[nodiscard]] static std::string key_of(std::uint64_t number) {
+    return std::string(view_of(Locator::make(static_cast<std::int64_t>(number / 100), 0,
+                                             static_cast<std::uint32_t>(number))));
+  }
+  [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+
+  std::map<std::string, std::string> tokens;
+
+ private:
+  // Of the batch itself, of the last segments, of all; some that are gone already.
+  void remove(Batch& batch) {
+    const std::uint64_t reach =
+        std::array{std::uint64_t{20}, std::uint64_t{200}, number_ + 1}[random_() % 3];
+    const std::string key = key_of(number_ - std::min(number_, random_() % reach));
+    batch.remove(Family::tokens, key);
+    tokens.erase(key);
+  }
+
+  std::mt19937_64 random_;
+  std::uint64_t number_ = 0;
+};
+
+class RocksTailTest : public RocksTest {
+ protected:
+  RocksTailTest() {
+    options.token_segment_bytes = 8U << 10;
+    options.journal_file_bytes = 64U << 10;
+    options.journal_bytes_max = 128U << 10;
+  }
+
+  // RocksDB's threads do not survive a fork, so nothing may have been opened here before.
+  static bool is_fresh_process() {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {}) == 1;
+  }
+  static constexpr const char* kNeedsOwnProcess = "needs a process of its own, as ctest gives it";
+
+  // Opens the database in a process that ends without farewell.
+  template <class Steps>
+  void run_and_kill(Steps steps) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      auto opened = RocksDatabase::open(options, clock);
+      _exit(!opened ? 1 : steps(**opened) ? 0 : 2);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_EQ(status, 0);
+  }
+
+  void expect_same(const Model& model) {
+    std::map<std::string, std::string> found;
+    std::string before;
+    ASSERT_TRUE(
+        database->scan(Family::tokens, {}, [&](std::string_view key, std::string_view value) {
+          EXPECT_LT(before, key);
+          before = key;
+          found.emplace(key, value);
+          return true;
+        }));
+    EXPECT_EQ(found, model.tokens);
+    const auto last = database->last_key(Family::tokens);
+    ASSERT_TRUE(last);
+    EXPECT_EQ(*last, model.tokens.empty() ? "" : model.tokens.rbegin()->first);
+    for (std::uint64_t number = 0; number <= model.number(); ++number) {
+      const std::string key = Model::key_of(number);
+      const auto expected = model.tokens.find(key);
+      ASSERT_EQ(read(Family::tokens, key),
+                expected == model.tokens.end() ? "no" : expected->second);
+    }
+    EXPECT_EQ(read(Family::users, "last"), std::to_string(model.number()));
+  }
+};
+
+TEST_F(RocksTailTest, HoldsWhatItWasToldAtEveryMoment) {
+  for (unsigned seed = 1; seed <= 3; ++seed) {
+    SCOPED_TRACE(seed);
+    options.directory = root_directory + "/data" + std::to_string(seed);
+    open();
+    Model model(seed);
+    const auto batch = database->make_batch();
+    for (int round = 0; round < 400; ++round) {
+      model.fill(*batch);
+      ASSERT_TRUE(database->commit(*batch));
+      if (round % 100 == 50) expect_same(model);
+    }
+    expect_same(model);
+    open();
+    expect_same(model);
+    ASSERT_TRUE(database->compact());
+    expect_same(model);
+  }
+}
+
+// Ends at different places of hand-overs and checkpoints.
+TEST_F(RocksTailTest, HoldsItAfterTheEndOfTheProcessWithoutFarewell) {
+  if (!is_fresh_process()) GTEST_SKIP() << kNeedsOwnProcess;
+  constexpr unsigned kStores = 6;
+  std::vector<Model> models;
+  for (unsigned seed = 1; seed <= kStores; ++seed) {
+    options.directory = root_directory + "/data" + std::to_string(seed);
+    Model model(seed);
+    for (const unsigned rounds : {50 + 57 * seed, 311 - 13 * seed}) {
+      run_and_kill([&](RocksDatabase& killed) {
+        Model copy = model;
+        const auto batch = killed.make_batch();
+        for (unsigned round = 0; round < rounds; ++round) {
+          copy.fill(*batch);
+          if (!killed.commit(*batch)) return false;
+        }
+        return true;
+      });
+      // The same steps, for the model alone.
+      const auto batch = tests::MemoryDatabase().make_batch();
+      for (unsigned round = 0; round < rounds; ++round) model.fill(*batch);
+    }
+    models.push_back(model);
+  }
+  for (unsigned seed = 1; seed <= kStores; ++seed) {
+    SCOPED_TRACE(seed);
+    options.directory = root_directory + "/data" + std::to_string(seed);
+    open();
+    expect_same(models[seed - 1]);
+  }
+}
+
+// The table of a former life has the token, and what removed it there is in the journal only.
+TEST_F(RocksTailTest, AReplayedRemovalReachesTheTableOfAFormerLife) {
+  if (!is_fresh_process()) GTEST_SKIP() << kNeedsOwnProcess;
+  const std::string key = Model::key_of(1);
+  run_and_kill([&](RocksDatabase& killed) {
+    const auto batch = killed.make_batch();
+    batch->put(Family::tokens, key, "value");
+    if (!killed.commit(*batch) || !killed.compact()) return false;
+    batch->clear();
+    batch->remove(Family::tokens, key);
+    return killed.commit(*batch).has_value();
+  });
+  for (int round = 0; round < 2; ++round) {
+    open();
+    EXPECT_EQ(read(Family::tokens, key), "no");
+  }
+}
+
+TEST_F(RocksTailTest, FullSegmentsBecomeTablesThatAreNotInTheFolderAnyMore) {
+  options.journal_bytes_max = 64U << 20;  // no checkpoint
+  open();
+  Model model(9);
+  const auto batch = database->make_batch();
+  for (int round = 0; round < 200; ++round) {
+    model.fill(*batch);
+    ASSERT_TRUE(database->commit(*batch));
+  }
+  std::size_t tables = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(options.directory + "/db")) {
+    tables += entry.path().extension() == ".sst";
+  }
+  EXPECT_GT(tables, 10U);
+  ASSERT_TRUE(database->compact());
+  EXPECT_TRUE(std::filesystem::is_empty(options.directory + "/ingest"));
+  expect_same(model);
+}
+
+TEST_F(RocksTailTest, ATableThatCannotBeWrittenEndsTheCommitsAndLosesNothing) {
+  open();
+  // Stays in the way also of root.
+  std::filesystem::remove_all(options.directory + "/ingest");
+  std::ofstream(options.directory + "/ingest") << "x";
+  Model model(5);
+  const auto batch = database->make_batch();
+  Model acknowledged = model;
+  core::Result<void> committed;
+  for (int round = 0; round < 2000 && committed; ++round) {
+    acknowledged = model;
+    model.fill(*batch);
+    committed = database->commit(*batch);
+  }
+  ASSERT_FALSE(committed);
+  EXPECT_EQ(committed.error().code, Errc::unavailable);
+  EXPECT_NE(committed.error().message.find("tokens cannot be written into a table"),
+            std::string::npos)
+      << committed.error().message;
+  batch->clear();
+  batch->put(Family::users, "later", "1");
+  EXPECT_FALSE(database->commit(*batch)) << "final";
+  open();
+  // The batch that failed was durable already and may be there as a whole.
+  if (read(Family::users, "last") != std::to_string(acknowledged.number())) acknowledged = model;
+  expect_same(acknowledged);
+}
+
+// Version 2: the journal held RocksDB's own batches, tokens among them.
+TEST_F(RocksTailTest, AJournalOfTheFormerVersionIsReplayed) {
+  open();
+  put(Family::tokens, Model::key_of(1), "one");
+  const auto mark = decode_journal_mark(read(Family::meta, kMetaJournal));
+  ASSERT_TRUE(mark);
+  put(Family::meta, kMetaFormat, encode_format(kFormatVersionWithoutTail));
+  database.reset();
+  {
+    auto journal = Journal::open(
+        {.directory = options.directory + "/journal", .file_bytes = options.journal_file_bytes},
+        *mark, true, [](std::uint64_t, std::string_view) { return core::Result<void>(); });
+    ASSERT_TRUE(journal) << journal.error().message;
+    // As RocksDB writes it: eight bytes of sequence number, u32 count; 5 puts into, 4 deletes from
+    // the family that follows, 1: tokens.
+    for (const std::string& change : {std::string("\5\1\14", 3) + Model::key_of(2) + "\3two",
+                                      std::string("\5\1\14", 3) + Model::key_of(3) + "\5three",
+                                      std::string("\4\1\14", 3) + Model::key_of(2)}) {
+      ASSERT_TRUE((*journal)->append(std::string(8, '\0') + std::string("\1\0\0\0", 4) + change));
+      for (;;) {
+        const auto collected = (*journal)->collect();
+        ASSERT_TRUE(collected);
+        if (*collected) break;
+        (*journal)->wait();
+      }
+    }
+  }
+  for (int round = 0; round < 2; ++round) {
+    open();
+    EXPECT_EQ(read(Family::tokens, Model::key_of(1)), "one");
+    EXPECT_EQ(read(Family::tokens, Model::key_of(2)), "no");
+    EXPECT_EQ(read(Family::tokens, Model::key_of(3)), "three");
+    EXPECT_EQ(read(Family::meta, kMetaFormat), encode_format(kFormatVersion));
+  }
+}
+
+}  // namespace
+}  // namespace tokend::store
