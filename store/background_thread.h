@@ -4,6 +4,8 @@
 //
 // start() and stop() from one thread, wake() from any.
 
+#include <pthread.h>
+
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -23,14 +25,15 @@ class BackgroundThread {
   BackgroundThread(const BackgroundThread&) = delete;
   BackgroundThread& operator=(const BackgroundThread&) = delete;
 
-  // Errc::io: the system has no more threads.
-  [[nodiscard]] core::Result<void> start(std::function<void()> work) {
+  // `name`: at most 15 characters. Errc::io: the system has no more threads.
+  [[nodiscard]] core::Result<void> start(const char* name, std::function<void()> work) {
     work_ = std::move(work);
     try {
       thread_ = std::thread([this] { run(); });
     } catch (const std::system_error& error) {
       return core::fail(core::Errc::io, std::string("cannot start a thread: ") + error.what());
     }
+    pthread_setname_np(thread_.native_handle(), name);
     return {};
   }
 

@@ -142,11 +142,11 @@ Result<void> RocksDatabase::Impl::checkpoint() {
 
 // The journal's own files come first: without a spare one the next append makes it itself.
 core::Result<void> RocksDatabase::Impl::start_threads() {
-  auto started = spare_maker.start([this] {
+  auto started = spare_maker.start("spare maker", [this] {
     // What fails here fails again in the append that finds no file, which says so.
     if (!journal->make_spare()) return;
   });
-  return started ? keeper.start([this] { keep(); }) : started;
+  return started ? keeper.start("keeper", [this] { keep(); }) : started;
 }
 
 // Whatever fails here ends all commits: a table that cannot be written by closing the tail, a flush

@@ -78,9 +78,10 @@ bool TokenTail::Segment::has_room_for(std::string_view entries) const noexcept {
 void TokenTail::Segment::append(std::string_view entries) noexcept {
   std::memcpy(bytes_.get() + used_, entries.data(), entries.size());
   std::size_t number = count_;
+  CHECK(number == 0 || at(number - 1).key < Entry::read(entries).key);
   while (!entries.empty()) {
     const Entry entry = Entry::read(entries);
-    CHECK(!entry.key.empty() && (number == 0 || at(number - 1).key < entry.key));
+    CHECK(!entry.key.empty());
     shared(places_[number]).store(static_cast<std::uint32_t>(used_), std::memory_order_relaxed);
     ++number;
     used_ += entry.bytes();

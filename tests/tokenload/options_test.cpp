@@ -66,26 +66,26 @@ TEST(Options, CompleteCommandLineIsTaken) {
   EXPECT_EQ(options->server_pid, 12);
 }
 
-TEST(Options, ConstantNeedsNoIssuer) { EXPECT_TRUE(parse({"--call", "constant"})); }
+TEST(Options, ConstantNeedsNoIssuer) { EXPECT_TRUE(parse({"--constant"})); }
 
 TEST(Options, MistakesEndWithTheUsageCode) {
   const std::vector<std::vector<const char*>> mistakes{
       {},  // no issuer
       {"--user-id", "u"},
       {"--admin", "a"},
-      {"--call", "constant", "--frobnicate"},
+      {"--constant", "--frobnicate"},
       {"--call", "other"},
-      {"--call", "constant", "--connections", "0"},
-      {"--call", "constant", "--connections", "x"},
-      {"--call", "constant", "--pipeline", "257"},
-      {"--call", "constant", "--duration", "0"},
-      {"--call", "constant", "--duration", "10 parsecs"},
-      {"--call", "constant", "--warmup", "-1s"},
-      {"--call", "constant", "--rate", "0"},
-      {"--call", "constant", "--rate", "-5"},
-      {"--call", "constant", "--connections", "1", "--threads", "2"},
-      {"--call", "constant", "--targets-file", "f", "--target-users", "3"},
-      {"--call", "constant", "--save-targets", "f"},
+      {"--constant", "--connections", "0"},
+      {"--constant", "--connections", "x"},
+      {"--constant", "--pipeline", "257"},
+      {"--constant", "--duration", "0"},
+      {"--constant", "--duration", "10 parsecs"},
+      {"--constant", "--warmup", "-1s"},
+      {"--constant", "--rate", "0"},
+      {"--constant", "--rate", "-5"},
+      {"--constant", "--connections", "1", "--threads", "2"},
+      {"--constant", "--targets-file", "f", "--target-users", "3"},
+      {"--constant", "--save-targets", "f"},
       {"--user-id", "u", "--token", "t\r\nX-Evil: 1"},
   };
   for (const auto& arguments : mistakes) {

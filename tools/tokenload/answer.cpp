@@ -66,6 +66,7 @@ bool AnswerFramer::parse_learned(std::string_view bytes, Answer& answer) const n
   if (error != std::errc{} || *end != '\r') return false;
   if (body_bytes > bytes.size() - layout_.header_bytes) return false;
   answer.status = 200;
+  answer.head = bytes.substr(0, layout_.header_bytes);
   answer.body = bytes.substr(layout_.header_bytes, body_bytes);
   answer.bytes = layout_.header_bytes + body_bytes;
   answer.close = false;
@@ -122,6 +123,7 @@ Framing AnswerFramer::parse_lines(std::string_view bytes, Answer& answer) noexce
     if (equal_ignoring_case({layout.name.data(), kNameBytes}, "content-length: ")) layout_ = layout;
   }
   answer.status = *status;
+  answer.head = bytes.substr(0, header_bytes);
   answer.body = bytes.substr(header_bytes, *body_bytes);
   answer.bytes = header_bytes + *body_bytes;
   answer.close = close;

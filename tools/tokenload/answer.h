@@ -16,6 +16,7 @@ inline constexpr std::size_t kAnswerBytesMax = 1U << 20;
 
 struct Answer {
   int status = 0;
+  std::string_view head;  // status line and header section
   std::string_view body;
   std::size_t bytes = 0;  // of the whole answer, header section included
   bool close = false;     // the server closes the connection behind it

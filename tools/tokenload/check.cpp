@@ -31,7 +31,7 @@ std::string_view name_of(Call call) noexcept {
   switch (call) {
     case Call::create_token: return "create-token";
     case Call::me: return "me";
-    case Call::constant: return "constant";
+    case Call::auth: return "auth";
   }
   return "?";
 }
@@ -48,14 +48,14 @@ std::string_view name_of(Verdict verdict) noexcept {
   return "?";
 }
 
-Verdict AnswerCheck::check(int status, std::string_view body,
-                           std::string_view expected_id) noexcept {
+Verdict AnswerCheck::check(const Answer& answer, std::string_view expected_id) noexcept {
   token_ = {};
-  if (status != 200) return Verdict::not_200;
+  if (answer.status != 200) return Verdict::not_200;
+  if (constant_) return check_constant(answer.body);
   switch (call_) {
-    case Call::create_token: return check_create_token(body, expected_id);
-    case Call::me: return check_me(body, expected_id);
-    case Call::constant: return check_constant(body);
+    case Call::create_token: return check_create_token(answer.body, expected_id);
+    case Call::me: return check_me(answer.body, expected_id);
+    case Call::auth: return check_auth(answer.head, answer.body, expected_id);
   }
   return Verdict::wrong_shape;
 }
@@ -93,6 +93,17 @@ Verdict AnswerCheck::check_me(std::string_view body, std::string_view expected_i
   accepted_body_.assign(body);
   accepted_id_.assign(expected_id);
   return Verdict::right;
+}
+
+Verdict AnswerCheck::check_auth(std::string_view head, std::string_view body,
+                                std::string_view expected_id) noexcept {
+  constexpr std::string_view kName = "\r\nX-User-Id: ";
+  const std::size_t at = head.find(kName);
+  if (!body.empty() || at == std::string_view::npos) return Verdict::wrong_shape;
+  const std::string_view rest = head.substr(at + kName.size());
+  return rest.starts_with(expected_id) && rest.substr(expected_id.size()).starts_with("\r\n")
+             ? Verdict::right
+             : Verdict::wrong_user;
 }
 
 Verdict AnswerCheck::check_constant(std::string_view body) noexcept {

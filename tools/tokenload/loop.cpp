@@ -50,7 +50,7 @@ std::uint64_t hash_of(std::string_view token) noexcept {
 LoadLoop::LoadLoop(const Plan& plan, std::size_t thread_index)
     : plan_(plan),
       thread_index_(thread_index),
-      check_(plan.call),
+      check_(plan.call, plan.constant),
       buffers_(kReceiveBuffers, kReceiveBufferBytes),
       random_(plan.seed + thread_index),
       target_cursor_(plan.tails.size() * thread_index / plan.threads) {
@@ -240,7 +240,7 @@ void LoadLoop::on_answer(Connection& connection, std::size_t index, const Answer
   --connection.outstanding;
   --outstanding_;
   connection.was_answered = true;
-  const Verdict verdict = check_.check(answer.status, answer.body, plan_.target_ids[sent.target]);
+  const Verdict verdict = check_.check(answer, plan_.target_ids[sent.target]);
   ++result_.verdicts[static_cast<std::size_t>(verdict)];
   if (verdict == Verdict::right) {
     if (phase_ == Phase::measure) {

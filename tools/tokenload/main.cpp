@@ -23,7 +23,7 @@ using core::Errc;
 using core::fail;
 using core::Result;
 
-// For --call constant: a request of the size of a real one.
+// For --constant: a request of the size of a real one.
 constexpr std::string_view kPlaceholderId = "loadloadloadload2";
 constexpr std::string_view kPlaceholderToken = "loadloadloadloadloadloadloadloadloadloadlo2";
 static_assert(kPlaceholderToken.size() == kTokenCharacters);
@@ -36,7 +36,7 @@ void raise_open_files() {
 }
 
 Result<Credentials> issuer_of(const Options& options, const Endpoint& endpoint) {
-  if (options.call == Call::constant && options.token.empty()) {
+  if (options.constant && options.token.empty()) {
     return Credentials{.user_id = std::string(kPlaceholderId),
                        .token = std::string(kPlaceholderToken)};
   }
@@ -84,6 +84,7 @@ Result<Plan> plan_of(const Options& options) {
   if (!endpoint) return std::unexpected(endpoint.error());
   Plan plan{.endpoint = std::move(*endpoint),
             .call = options.call,
+            .constant = options.constant,
             .order = options.order,
             .seed = options.seed,
             .connections = options.connections,

@@ -26,17 +26,17 @@ struct RawOptions {
 
 void add_flags(CLI::App& app, Options& options, RawOptions& raw) {
   const std::map<std::string, Call> calls{
-      {"create-token", Call::create_token}, {"me", Call::me}, {"constant", Call::constant}};
+      {"create-token", Call::create_token}, {"me", Call::me}, {"auth", Call::auth}};
   const std::map<std::string, NameBy> names{{"userId", NameBy::user_id},
                                             {"username", NameBy::username}};
   const std::map<std::string, Order> orders{{"round-robin", Order::round_robin},
                                             {"random", Order::random}};
 
   app.add_option("--target", options.target, "Server, as HOST:PORT")->capture_default_str();
-  app.add_option("--call", options.call,
-                 "create-token, me, or constant (any server: a request of create-token's size, "
-                 "any 200 of fixed size)")
-      ->transform(CLI::CheckedTransformer(calls).description("create-token|me|constant"));
+  app.add_option("--call", options.call, "POST users.createToken, GET me or GET /auth")
+      ->transform(CLI::CheckedTransformer(calls).description("create-token|me|auth"));
+  app.add_flag("--constant", options.constant,
+               "Any server that answers this call's request by a 200 of fixed size");
   app.add_option("--connections", options.connections, "Connections of all threads together")
       ->check(CLI::Range(std::size_t{1}, kConnectionsMax))
       ->capture_default_str();
@@ -95,7 +95,7 @@ std::optional<std::string> contradiction(const Options& options) {
   if (!options.save_targets.empty() && options.target_users == 0) {
     return "--save-targets needs --target-users";
   }
-  if (options.call == Call::constant) return std::nullopt;
+  if (options.constant) return std::nullopt;
   const bool has_token = !options.user_id.empty() && !options.token.empty();
   const bool has_login = !options.admin.empty() && !options.password.empty();
   if (!has_token && !has_login) {

@@ -30,6 +30,7 @@ inline constexpr double kRateMax = 1e8;
 struct Options {
   std::string target = "127.0.0.1:3000";
   Call call = Call::create_token;
+  bool constant = false;  // see AnswerCheck
   std::size_t connections = 64;
   std::size_t pipeline_depth = 1;
   std::size_t threads = 1;

@@ -31,12 +31,14 @@ void make_requests(Plan& plan, const Credentials& credentials, const std::vector
   const std::string common = "Host: " + plan.endpoint.host +
                              "\r\nX-Auth-Token: " + credentials.token +
                              "\r\nX-User-Id: " + credentials.user_id + "\r\n";
-  plan.head = plan.call == Call::me ? "GET /api/v1/me HTTP/1.1\r\n" + common + "\r\n"
-                                    : "POST /api/v1/users.createToken HTTP/1.1\r\n" + common +
-                                          "Content-Type: application/json\r\nContent-Length: ";
+  const bool posts = plan.call == Call::create_token;
+  const std::string path = plan.call == Call::auth ? "/auth" : "/api/v1/me";
+  plan.head = !posts ? "GET " + path + " HTTP/1.1\r\n" + common + "\r\n"
+                     : "POST /api/v1/users.createToken HTTP/1.1\r\n" + common +
+                           "Content-Type: application/json\r\nContent-Length: ";
   for (const Target& target : targets) {
     std::string tail;
-    if (plan.call != Call::me) {
+    if (posts) {
       std::string body = name_by == NameBy::user_id
                              ? "{\"userId\":\"" + escaped(target.id) + '"'
                              : "{\"username\":\"" + escaped(target.username) + '"';

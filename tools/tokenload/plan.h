@@ -57,6 +57,7 @@ enum class Order : std::uint8_t { round_robin, random };
 struct Plan {
   Endpoint endpoint;
   Call call = Call::create_token;
+  bool constant = false;
   Order order = Order::round_robin;
   std::uint64_t seed = 1;
   std::size_t connections = 64;
