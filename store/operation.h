@@ -207,23 +207,38 @@ struct RevokeToken : Write {
   TokenKind token_kind = TokenKind::issued;
 };
 
+// Which name of a user is another's.
+enum class UserConflict : std::uint8_t { none, username, email };
+
 // Makes the id and the times; `user.roles` empty means the role `user`. Fails with `exists`
 // (conflict says of what), or `invalid`.
 struct CreateUser : Write {
   CreateUser() noexcept : Write(WriteKind::create_user) {}
   User user;  // in and out
 
-  enum class Conflict : std::uint8_t { none, username, email };
-  Conflict conflict = Conflict::none;
+  UserConflict conflict = UserConflict::none;
 };
 
-// Changes what is set, and nothing else, in one write. Fails with not_found, and with `refused`
-// when the last active admin would be gone. Deactivating revokes every token.
+// What an UpdateUser seldom changes.
+struct ProfileChanges {
+  std::optional<std::string> username;
+  std::optional<std::string> name;
+  // Becomes the only address, not verified, unless it is the first one already.
+  std::optional<std::string> email;
+  std::optional<bool> email_verified;  // of the first address, after the change
+  std::optional<bool> require_password_change;
+  std::optional<RoleSet> roles;  // all of them
+};
+
+// Changes what is set, and nothing else, in one write. Fails with not_found, `exists` (conflict
+// says of what), `invalid` (a name, an address or a role that may not be), and with `refused` when
+// the last active admin would be gone. Deactivating revokes every token.
 struct UpdateUser : Write {
   UpdateUser() noexcept : Write(WriteKind::update_user) {}
   UserId id;
   std::optional<bool> active;
   std::optional<std::string> password_hash;  // of HashPassword
+  std::unique_ptr<ProfileChanges> profile;   // as a rule none
   RoleSet add_roles;
   RoleSet remove_roles;
   // Revokes every token of the user (dated and personal), or all but `revoke_except`.
@@ -234,6 +249,7 @@ struct UpdateUser : Write {
   TokenKind revoke_except_kind = TokenKind::login;
 
   User user;  // out: as it is now
+  UserConflict conflict = UserConflict::none;
 };
 
 // The user, its names and all of its tokens. Fails with not_found and refused as UpdateUser.

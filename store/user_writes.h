@@ -4,12 +4,19 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "store/database.h"
 #include "store/meta.h"
 #include "store/user.h"
 
 namespace tokend::store {
+
+[[nodiscard]] inline std::vector<std::string> folded_addresses(const User& user) {
+  std::vector<std::string> addresses;
+  for (const Email& email : user.emails) addresses.push_back(fold(email.address));
+  return addresses;
+}
 
 template <class Target>
 void put_user(Target& target, const User& user) {
@@ -38,6 +45,24 @@ void put_new_user(Target& target, const User& user) {
     target.put(Family::emails, fold(email.address), user.id.view());
   }
   change_members(target, user.id, {}, user.roles);
+}
+
+// Likewise, of what the user is found by.
+template <class Target>
+void change_names(Target& target, const User& before, const User& after) {
+  const std::string old_username = fold(before.username);
+  const std::string username = fold(after.username);
+  if (username != old_username) {
+    target.remove(Family::usernames, old_username);
+    target.put(Family::usernames, username, after.id.view());
+  }
+  const std::vector<std::string> old_addresses = folded_addresses(before);
+  const std::vector<std::string> addresses = folded_addresses(after);
+  if (addresses == old_addresses) return;
+  for (const std::string& address : old_addresses) target.remove(Family::emails, address);
+  for (const std::string& address : addresses) {
+    target.put(Family::emails, address, after.id.view());
+  }
 }
 
 template <class Target>

@@ -22,6 +22,21 @@ std::int64_t sum_at_most_never(std::int64_t now_ms, std::int64_t lifetime_ms) no
   return lifetime_ms > kNeverExpires - now_ms ? kNeverExpires : now_ms + lifetime_ms;
 }
 
+void apply(const ProfileChanges& changes, User& user) {
+  if (changes.roles) user.roles = *changes.roles;
+  if (changes.username) user.username = *changes.username;
+  if (changes.name) user.name = *changes.name;
+  if (changes.email && (user.emails.empty() || user.emails.front().address != *changes.email)) {
+    user.emails.assign(1, {*changes.email, false});
+  }
+  if (changes.email_verified && !user.emails.empty()) {
+    user.emails.front().verified = *changes.email_verified;
+  }
+  if (changes.require_password_change) {
+    user.require_password_change = *changes.require_password_change;
+  }
+}
+
 }  // namespace
 
 WriteRules::WriteRules(Database& database, const Identity& identity, RandomBytes& random,
@@ -160,12 +175,12 @@ std::expected<User, Errc> WriteRules::read_user(const UserId& id) {
 
 WriteRules::Outcome WriteRules::create(CreateUser& operation) {
   User& user = operation.user;
-  operation.conflict = CreateUser::Conflict::none;
+  operation.conflict = UserConflict::none;
   if (!is_valid(user)) return failed(Errc::invalid);
   const auto username_taken = exists(Family::usernames, fold(user.username));
   if (!username_taken) return failed(username_taken.error());
   if (*username_taken) {
-    operation.conflict = CreateUser::Conflict::username;
+    operation.conflict = UserConflict::username;
     return failed(Errc::exists);
   }
   std::vector<std::string> addresses;
@@ -174,7 +189,7 @@ WriteRules::Outcome WriteRules::create(CreateUser& operation) {
     const auto taken = exists(Family::emails, address);
     if (!taken) return failed(taken.error());
     if (*taken || std::ranges::find(addresses, address) != addresses.end()) {
-      operation.conflict = CreateUser::Conflict::email;
+      operation.conflict = UserConflict::email;
       return failed(Errc::exists);
     }
     addresses.push_back(std::move(address));
@@ -193,11 +208,43 @@ WriteRules::Outcome WriteRules::create(CreateUser& operation) {
   return {};
 }
 
+// What a user is called already is its own, also where only the case changes.
+WriteRules::Outcome WriteRules::check_names(const ProfileChanges& changes, const User& before,
+                                            UserConflict& conflict) {
+  if (changes.username) {
+    const std::string username = fold(*changes.username);
+    const auto taken = exists(Family::usernames, username);
+    if (!taken) return failed(taken.error());
+    if (*taken && username != fold(before.username)) {
+      conflict = UserConflict::username;
+      return failed(Errc::exists);
+    }
+  }
+  if (changes.email) {
+    const std::string address = fold(*changes.email);
+    const std::vector<std::string> own = folded_addresses(before);
+    const auto taken = exists(Family::emails, address);
+    if (!taken) return failed(taken.error());
+    if (*taken && std::ranges::find(own, address) == own.end()) {
+      conflict = UserConflict::email;
+      return failed(Errc::exists);
+    }
+  }
+  return {};
+}
+
 WriteRules::Outcome WriteRules::update(UpdateUser& operation, Broadcast& broadcast) {
   auto read = read_user(operation.id);
   if (!read) return failed(read.error());
   const User& before = *read;
   User user = before;
+  operation.conflict = UserConflict::none;
+  if (operation.profile) {
+    apply(*operation.profile, user);
+    if (!is_valid(user)) return failed(Errc::invalid);
+    const Outcome free = check_names(*operation.profile, before, operation.conflict);
+    if (!free) return free;
+  }
   for (std::size_t i = 0; i < kRoleCount; ++i) {
     const auto role = static_cast<Role>(i);
     if (operation.add_roles.has(role)) user.roles.add(role);
@@ -220,6 +267,7 @@ WriteRules::Outcome WriteRules::update(UpdateUser& operation, Broadcast& broadca
   active_admins_ += is_active_admin(user);
   active_admins_ -= is_active_admin(before);
   change_members(overlay_, user.id, before.roles, user.roles);
+  if (operation.profile) change_names(overlay_, before, user);
   put_user(overlay_, user);
   broadcast.changed_users.push_back(user.id);
   operation.user = std::move(user);

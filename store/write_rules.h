@@ -67,6 +67,7 @@ class WriteRules {
   Outcome revoke(RevokeToken& operation, Broadcast& broadcast);
   Outcome create(CreateUser& operation);
   Outcome update(UpdateUser& operation, Broadcast& broadcast);
+  Outcome check_names(const ProfileChanges& changes, const User& before, UserConflict& conflict);
   Outcome revoke_all(const UpdateUser& operation, bool crossed, const User& before, User& user,
                      Broadcast& broadcast);
   Outcome erase(DeleteUser& operation, Broadcast& broadcast);

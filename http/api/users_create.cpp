@@ -107,7 +107,7 @@ void CreateUser::on_created() noexcept {
   if (!create_.result) {
     if (create_.result.error() == core::Errc::invalid) return answer(kInvalidCreateParams);
     if (create_.result.error() != core::Errc::exists) return fail(create_.result.error());
-    const bool email = create_.conflict == store::CreateUser::Conflict::email;
+    const bool email = create_.conflict == store::UserConflict::email;
     return refuse("", email ? user.emails.front().address : user.username, " is already in use :(",
                   "error-field-unavailable");
   }

@@ -23,6 +23,18 @@ class UsersTest : public StoreFixture {
     EXPECT_TRUE(operation.succeeded() || operation.failed_with(Errc::not_found));
     return id;
   }
+  User user_of(const UserId& id, std::size_t core = 0) {
+    Asked<FindUser> operation;
+    User user;
+    operation.value = id.view();
+    operation.at_done = [&] {
+      if (operation.result) user = *operation.user;
+    };
+    store(core).find_user(operation);
+    settle();
+    EXPECT_TRUE(operation.succeeded());
+    return user;
+  }
   void create_into(Asked<CreateUser>& operation, const std::string& username,
                    const std::string& email = {}) {
     operation.user.username = username;
@@ -48,6 +60,10 @@ class UsersTest : public StoreFixture {
     for (const User& user : operation.users) names.push_back(user.username);
     return names;
   }
+};
+
+struct AskedUpdate : Asked<UpdateUser> {
+  AskedUpdate() { profile = std::make_unique<ProfileChanges>(); }
 };
 
 TEST_F(UsersTest, ANewUserHasAnIdItsTimesAndARole) {
@@ -92,9 +108,9 @@ TEST_F(UsersTest, AreNotMadeTwiceInTheSameBatch) {
   settle();
   EXPECT_TRUE(first.succeeded());
   EXPECT_TRUE(same_name.failed_with(Errc::exists));
-  EXPECT_EQ(same_name.conflict, CreateUser::Conflict::username);
+  EXPECT_EQ(same_name.conflict, UserConflict::username);
   EXPECT_TRUE(same_email.failed_with(Errc::exists));
-  EXPECT_EQ(same_email.conflict, CreateUser::Conflict::email);
+  EXPECT_EQ(same_email.conflict, UserConflict::email);
   EXPECT_EQ(database.size(Family::users), 2U);
 }
 
@@ -212,6 +228,151 @@ TEST_F(UsersTest, AnUpdateChangesWhatIsSetAndNothingElse) {
   EXPECT_TRUE(authenticates(token.text, anna));
   EXPECT_TRUE(database.has(
       Family::members, std::string(1, static_cast<char>(Role::bot)) + std::string(anna.view())));
+}
+
+TEST_F(UsersTest, AnUpdatedNameAndAddressLeadToTheUserAndTheOldOnesToNobody) {
+  Asked<CreateUser> anna;
+  create_into(anna, "anna", "a@x.org");
+  settle();
+  const std::string id(anna.user.id.view());
+  for (std::size_t core = 0; core < cores.size(); ++core) {
+    EXPECT_EQ(find(UserKey::username, "anna", core), anna.user.id);
+  }
+  AskedUpdate update;
+  update.id = anna.user.id;
+  update.profile->username = "Änne";
+  update.profile->name = "Anne Free Text";
+  update.profile->email = "b@x.org";
+  update.profile->require_password_change = true;
+  store().write(update);
+  settle();
+  ASSERT_TRUE(update.succeeded());
+  EXPECT_EQ(update.user.username, "Änne");
+  for (int round = 0; round < 2; ++round) {
+    for (std::size_t core = 0; core < cores.size(); ++core) {
+      EXPECT_EQ(find(UserKey::username, "ÄNNE", core), anna.user.id);
+      EXPECT_EQ(find(UserKey::email, "B@x.org", core), anna.user.id);
+      EXPECT_TRUE(find(UserKey::username, "anna", core).empty());
+      EXPECT_TRUE(find(UserKey::email, "a@x.org", core).empty());
+      const User user = user_of(anna.user.id, core);
+      EXPECT_EQ(user.name, "Anne Free Text");
+      EXPECT_TRUE(user.require_password_change);
+      ASSERT_EQ(user.emails.size(), 1U);
+      EXPECT_FALSE(user.emails.front().verified);
+    }
+    restart();
+  }
+  EXPECT_EQ(database.size(Family::usernames), 2U);
+  EXPECT_EQ(database.size(Family::emails), 2U);
+  EXPECT_EQ(create("anna").size(), 17U);
+}
+
+TEST_F(UsersTest, AnUpdateTakesNobodysNameAndChangesNothingThen) {
+  Asked<CreateUser> anna, bert;
+  create_into(anna, "anna", "a@x.org");
+  create_into(bert, "bert", "b@x.org");
+  settle();
+  AskedUpdate name, address, both;
+  name.id = address.id = both.id = bert.user.id;
+  name.profile->username = both.profile->username = "ANNA";
+  address.profile->email = both.profile->email = "A@X.org";
+  name.active = false;
+  address.profile->username = "free";
+  store().write(name);
+  store().write(address);
+  store().write(both);
+  settle();
+  for (const auto* operation : {&name, &address, &both}) {
+    EXPECT_TRUE(operation->failed_with(Errc::exists));
+  }
+  EXPECT_EQ(name.conflict, UserConflict::username);
+  EXPECT_EQ(address.conflict, UserConflict::email);
+  EXPECT_EQ(both.conflict, UserConflict::username);
+  EXPECT_EQ(find(UserKey::username, "anna"), anna.user.id);
+  EXPECT_EQ(find(UserKey::email, "a@x.org"), anna.user.id);
+  EXPECT_TRUE(find(UserKey::username, "free").empty());
+  EXPECT_TRUE(user_of(bert.user.id).active);
+}
+
+TEST_F(UsersTest, OnesOwnNameInAnotherCaseIsFree) {
+  Asked<CreateUser> anna;
+  create_into(anna, "anna", "a@x.org");
+  settle();
+  AskedUpdate update;
+  update.id = anna.user.id;
+  update.profile->username = "ANNA";
+  update.profile->email = "A@x.org";
+  update.profile->email_verified = true;
+  store().write(update);
+  settle();
+  ASSERT_TRUE(update.succeeded());
+  restart();
+  EXPECT_EQ(find(UserKey::username, "anna"), anna.user.id);
+  EXPECT_EQ(find(UserKey::email, "a@x.org"), anna.user.id);
+  const User user = user_of(anna.user.id);
+  EXPECT_EQ(user.username, "ANNA");
+  EXPECT_EQ(user.emails.front().address, "A@x.org");
+  EXPECT_TRUE(user.emails.front().verified);
+}
+
+// In one batch: the name is given up, taken, and refused to a third.
+TEST_F(UsersTest, ANameThatAnUpdateGivesUpCanBeTakenInTheSameBatch) {
+  const UserId anna = create("anna");
+  const UserId bert = create("bert");
+  AskedUpdate leave, take;
+  leave.id = anna;
+  leave.profile->username = "other";
+  take.id = bert;
+  take.profile->username = "anna";
+  Asked<CreateUser> late;
+  store().write(leave);
+  store().write(take);
+  create_into(late, "Anna");
+  settle();
+  EXPECT_TRUE(leave.succeeded());
+  EXPECT_TRUE(take.succeeded());
+  EXPECT_TRUE(late.failed_with(Errc::exists));
+  restart();
+  EXPECT_EQ(find(UserKey::username, "anna"), bert);
+  EXPECT_EQ(find(UserKey::username, "other"), anna);
+  EXPECT_TRUE(find(UserKey::username, "bert").empty());
+}
+
+TEST_F(UsersTest, AnImpossibleUpdateIsInvalidAndChangesNothing) {
+  const UserId anna = create("anna");
+  AskedUpdate name, long_name, address, roles;
+  for (auto* update : {&name, &long_name, &address, &roles}) {
+    update->id = anna;
+    update->active = false;
+  }
+  name.profile->username = "a b";
+  long_name.profile->name = std::string(kDisplayNameBytesMax + 1, 'x');
+  address.profile->email = "nonsense";
+  roles.profile->roles = RoleSet(std::uint64_t{1} << 60);
+  for (auto* update : {&name, &long_name, &address, &roles}) store().write(*update);
+  settle();
+  for (const auto* update : {&name, &long_name, &address, &roles}) {
+    EXPECT_TRUE(update->failed_with(Errc::invalid));
+  }
+  EXPECT_TRUE(user_of(anna).active);
+}
+
+TEST_F(UsersTest, AnUpdateReplacesTheRolesAsAWholeButNotTheLastAdmins) {
+  const UserId anna = create("anna", RoleSet{Role::user, Role::guest});
+  AskedUpdate replace, demote;
+  replace.id = anna;
+  replace.profile->roles = RoleSet{Role::bot, Role::user};
+  demote.id = root;
+  demote.profile->roles = RoleSet{Role::user};
+  store().write(replace);
+  store().write(demote);
+  settle();
+  ASSERT_TRUE(replace.succeeded());
+  EXPECT_TRUE(demote.failed_with(Errc::refused));
+  EXPECT_EQ(replace.user.roles, (RoleSet{Role::bot, Role::user}));
+  EXPECT_EQ(database.size(Family::members), 4U);
+  EXPECT_FALSE(database.has(
+      Family::members, std::string(1, static_cast<char>(Role::guest)) + std::string(anna.view())));
 }
 
 TEST_F(UsersTest, AreListedInOrderOfTheirFoldedNames) {

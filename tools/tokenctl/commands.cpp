@@ -119,10 +119,10 @@ Result<void> create_user(OfflineStore& store, const NewUser& user) {
   store.run(operation);
   if (!operation.result) {
     const Errc code = operation.result.error();
-    if (operation.conflict == store::CreateUser::Conflict::username) {
+    if (operation.conflict == store::UserConflict::username) {
       return fail(code, "the username is in use");
     }
-    if (operation.conflict == store::CreateUser::Conflict::email) {
+    if (operation.conflict == store::UserConflict::email) {
       return fail(code, "the e-mail address is in use");
     }
     if (code == Errc::invalid) {
