@@ -46,6 +46,10 @@ constexpr std::array<PermissionRow, kPermissionCount> kPermissions = {{
     {Permission::logout_other_user, "logout-other-user", kAdmins},
     {Permission::view_full_other_user_info, "view-full-other-user-info", kAdmins},
     {Permission::access_permissions, "access-permissions", kAdmins},
+    {Permission::edit_other_user_info, "edit-other-user-info", kAdmins},
+    {Permission::edit_other_user_password, "edit-other-user-password", kAdmins},
+    {Permission::assign_roles, "assign-roles", kAdmins},
+    {Permission::assign_admin_role, "assign-admin-role", kAdmins},
 }};
 
 // The rows stand in the order of the enumerations, so an index is a value.

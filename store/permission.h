@@ -68,6 +68,10 @@ enum class Permission : std::uint8_t {
   logout_other_user,
   view_full_other_user_info,
   access_permissions,
+  edit_other_user_info,
+  edit_other_user_password,
+  assign_roles,
+  assign_admin_role,
   count_,
 };
 inline constexpr std::size_t kPermissionCount = static_cast<std::size_t>(Permission::count_);

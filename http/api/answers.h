@@ -114,6 +114,55 @@ inline constexpr FixedAnswer kInvalidStatusParams{
 inline constexpr FixedAnswer kInvalidPage{
     400, R"({"success":false,"error":"The \"count\" and \"offset\" params must be numbers )"
          R"([error-invalid-params]","errorType":"error-invalid-params"})"};
+
+// users.update, with the texts, codes and details of the original. Each is of one field, or of one
+// permission that a change asks for.
+inline constexpr FixedAnswer kInvalidUpdateParams{
+    400, R"({"success":false,"error":"The required \"userId\" and \"data\" params were not )"
+         R"(provided [error-invalid-params]","errorType":"error-invalid-params"})"};
+inline constexpr FixedAnswer kInvalidUpdateText{
+    400,
+    R"({"success":false,"error":"The \"name\", \"username\", \"email\" and \"password\" params )"
+    R"(must be strings [error-invalid-params]","errorType":"error-invalid-params"})"};
+inline constexpr FixedAnswer kRandomPasswordNotSupported{
+    400, R"({"success":false,"error":"The \"setRandomPassword\" param is not supported: no mail )"
+         R"(is sent [error-invalid-params]","errorType":"error-invalid-params"})"};
+inline constexpr FixedAnswer kUserIsInvalid{
+    400, R"({"success":false,"error":"Invalid user [error-invalid-user]",)"
+         R"("errorType":"error-invalid-user"})"};
+inline constexpr FixedAnswer kIdentityNotSaved{
+    400,
+    R"({"success":false,"error":"Could not save user identity [error-could-not-save-identity]",)"
+    R"("errorType":"error-could-not-save-identity","details":{"method":"saveUser"}})"};
+inline constexpr FixedAnswer kEditingUserNotAllowed{
+    400, R"({"success":false,"error":"Editing user is not allowed [error-action-not-allowed]",)"
+         R"("errorType":"error-action-not-allowed",)"
+         R"("details":{"method":"insertOrUpdateUser","action":"Editing_user"}})"};
+inline constexpr FixedAnswer kVerifyingOneselfNotAllowed{
+    400, R"({"success":false,"error":"Editing email verification is not allowed )"
+         R"([error-action-not-allowed]","errorType":"error-action-not-allowed",)"
+         R"("details":{"method":"insertOrUpdateUser","action":"Editing_user"}})"};
+inline constexpr FixedAnswer kEditingPasswordNotAllowed{
+    400,
+    R"({"success":false,"error":"Edit user password is not allowed [error-action-not-allowed]",)"
+    R"("errorType":"error-action-not-allowed",)"
+    R"("details":{"method":"insertOrUpdateUser","action":"Update_user"}})"};
+inline constexpr FixedAnswer kInvalidRoleIds{
+    400, R"({"success":false,"error":"The field Roles consist invalid role id )"
+         R"([error-action-not-allowed]","errorType":"error-action-not-allowed",)"
+         R"("details":{"method":"insertOrUpdateUser","action":"Assign_role"}})"};
+inline constexpr FixedAnswer kAssigningAdminNotAllowed{
+    400, R"({"success":false,"error":"Assigning admin is not allowed [error-action-not-allowed]",)"
+         R"("errorType":"error-action-not-allowed",)"
+         R"("details":{"method":"insertOrUpdateUser","action":"Assign_admin"}})"};
+inline constexpr FixedAnswer kAssignRolesNotAllowed{
+    400, R"({"success":false,"error":"Assign roles is not allowed [error-action-not-allowed]",)"
+         R"("errorType":"error-action-not-allowed",)"
+         R"("details":{"method":"insertOrUpdateUser","action":"Assign_role"}})"};
+inline constexpr FixedAnswer kChangingStatusNotAllowed{
+    400, R"({"success":false,"error":"Not allowed [error-not-allowed]",)"
+         R"("errorType":"error-not-allowed","details":{"method":"setUserActiveStatus"}})"};
+
 // 9.16.
 inline constexpr FixedAnswer kLastAdmin{
     400, R"({"success":false,"error":"The last active admin can't be removed [error-last-admin]",)"

@@ -17,9 +17,9 @@
 
 namespace tokend::api {
 
-// POST routes under /api/v1 are rate limited (contract 9.9). Two endpoints check their permission
+// POST routes under /api/v1 are rate limited (contract 9.9). Three endpoints check their permission
 // themselves, because they ask for none when the caller means itself: create_token (whose refusals
-// all look alike, 9.2) and users_logout.
+// all look alike, 9.2), users_logout and users_update (which asks for one for each kind of change).
 inline constexpr std::array kRoutes = {
     // clang-format off
     Route{"/api/v1/users.createToken",          Methods::post, Access::login, create_token},
@@ -48,6 +48,7 @@ inline constexpr std::array kRoutes = {
           store::Permission::delete_user},
     Route{"/api/v1/users.setActiveStatus",      Methods::post, Access::login,
           users_set_active_status, store::Permission::edit_other_user_active_status},
+    Route{"/api/v1/users.update",               Methods::post, Access::login, users_update},
     Route{"/api/v1/users.info",                 Methods::get,  Access::login, users_info},
     Route{"/api/v1/users.list",                 Methods::get,  Access::login, users_list},
     Route{"/api/v1/permissions.listAll",        Methods::get,  Access::login,

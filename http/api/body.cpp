@@ -119,6 +119,8 @@ std::optional<bool> JsonValue::boolean() const noexcept {
   return value;
 }
 
+bool JsonValue::is_null() const noexcept { return document_ && element_of(*this).is_null(); }
+
 bool JsonValue::is_object() const noexcept { return document_ && element_of(*this).is_object(); }
 
 bool JsonValue::is_array() const noexcept { return document_ && element_of(*this).is_array(); }

@@ -27,6 +27,7 @@ class JsonValue {
 
   [[nodiscard]] std::optional<std::string_view> text() const noexcept;
   [[nodiscard]] std::optional<bool> boolean() const noexcept;
+  [[nodiscard]] bool is_null() const noexcept;
   [[nodiscard]] bool is_object() const noexcept;
   [[nodiscard]] bool is_array() const noexcept;
   // A member of an object; of repeated keys the last. Nothing when this is not an object.

@@ -115,6 +115,7 @@ TEST_F(Info, WrongMethodsAreNotAllowed) {
       {"PATCH", kCreateToken, {"POST", "OPTIONS"}},
       {"GET", "/api/v1/users.create", {"POST", "OPTIONS"}},
       {"GET", "/api/v1/users.delete", {"POST", "OPTIONS"}},
+      {"GET", "/api/v1/users.update", {"POST", "OPTIONS"}},
       {"GET", "/api/v1/users.setActiveStatus", {"POST", "OPTIONS"}},
       {"GET", "/api/v1/users.logout", {"POST", "OPTIONS"}},
       {"GET", "/api/v1/users.removeOtherTokens", {"POST", "OPTIONS"}},

@@ -45,7 +45,11 @@ TEST_F(Permissions, DefaultsAreTheOriginals) {
            {"edit-other-user-active-status", R"(["admin"])"},
            {"logout-other-user", R"(["admin"])"},
            {"view-full-other-user-info", R"(["admin"])"},
-           {"access-permissions", R"(["admin"])"}}) {
+           {"access-permissions", R"(["admin"])"},
+           {"edit-other-user-info", R"(["admin"])"},
+           {"edit-other-user-password", R"(["admin"])"},
+           {"assign-roles", R"(["admin"])"},
+           {"assign-admin-role", R"(["admin"])"}}) {
     EXPECT_TRUE(matches(body, R"(<any>{"_id":")" + permission +
                                   R"(","_updatedAt":"<time>","roles":)" + roles + "}<any>"))
         << permission << body;
