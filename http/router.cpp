@@ -1,5 +1,6 @@
 #include "http/router.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -31,9 +32,18 @@ Router::Router(std::span<const std::string_view> paths)
   const std::size_t mask = slots_.size() - 1;
   int index = 0;
   for (const std::string_view path : paths) {
-    CHECK(find(path) == kNotFound);
+    const std::string_view segment = last_segment_of(path);
+    if (segment.starts_with(':')) {
+      const std::string_view prefix = path.substr(0, path.size() - segment.size());
+      CHECK(std::ranges::find(prefixes_, prefix, &Slot::path) == prefixes_.end());
+      prefixes_.push_back({prefix, index++});
+      continue;
+    }
     std::size_t place = hash_of(path) & mask;
-    while (slots_[place].index != kNotFound) place = (place + 1) & mask;
+    while (slots_[place].index != kNotFound) {
+      CHECK(slots_[place].path != path);
+      place = (place + 1) & mask;
+    }
     slots_[place] = {path, index++};
   }
 }
@@ -42,8 +52,20 @@ int Router::find(std::string_view path) const noexcept {
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t place = hash_of(path) & mask;; place = (place + 1) & mask) {
     const Slot& slot = slots_[place];
-    if (slot.index == kNotFound || slot.path == path) return slot.index;
+    if (slot.path == path && slot.index != kNotFound) [[likely]]
+      return slot.index;
+    if (slot.index == kNotFound) return find_prefix_of(path);
   }
+}
+
+int Router::find_prefix_of(std::string_view path) const noexcept {
+  const std::string_view segment = last_segment_of(path);
+  if (segment.empty()) return kNotFound;
+  const std::string_view prefix = path.substr(0, path.size() - segment.size());
+  for (const Slot& slot : prefixes_) {
+    if (slot.path == prefix) return slot.index;
+  }
+  return kNotFound;
 }
 
 }  // namespace tokend::http

@@ -32,6 +32,23 @@ TEST(Router, FindsEveryPathByItsIndexAndNothingElse) {
   EXPECT_EQ(router.find(""), Router::kNotFound);
 }
 
+TEST(Router, AParameterIsAnyTextInTheLastSegment) {
+  constexpr std::string_view kNames[] = {"/a/:_id", "/a/exact", "/a", "/b/c/:_id", "/"};
+  const Router router(kNames);
+  EXPECT_EQ(router.find("/a/x"), 0);
+  EXPECT_EQ(router.find("/a/:_id"), 0);
+  EXPECT_EQ(router.find("/a/exact"), 1);
+  EXPECT_EQ(router.find("/a/Exact"), 0);
+  EXPECT_EQ(router.find("/a"), 2);
+  EXPECT_EQ(router.find("/b/c/%20"), 3);
+  for (const char* path : {"/a/", "/a/x/", "/a/x/y", "//x", "/b/x", "/A/x", "a/x", "/b/c", ""}) {
+    EXPECT_EQ(router.find(path), Router::kNotFound) << path;
+  }
+  EXPECT_EQ(last_segment_of("/a/x"), "x");
+  EXPECT_EQ(last_segment_of("/a/"), "");
+  EXPECT_EQ(last_segment_of("x"), "x");
+}
+
 TEST(Router, WithoutRoutesFindsNothing) {
   const Router router({});
   EXPECT_EQ(router.find("/"), Router::kNotFound);
