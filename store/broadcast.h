@@ -21,6 +21,7 @@
 
 #include "core/mailbox.h"
 #include "store/permission.h"
+#include "store/setting.h"
 #include "store/token.h"
 
 namespace tokend::store {
@@ -47,6 +48,8 @@ class Broadcast : public core::Message {
   std::vector<UserId> changed_users;
   bool permissions_changed = false;
   PermissionTable permissions;  // meaningful when permissions_changed
+  bool settings_changed = false;
+  Settings settings;  // meaningful when settings_changed
 
   // `core` is the replica's number. The operation goes home after the last acknowledgement.
   void add_waiting(std::size_t core, core::Message& operation) noexcept {

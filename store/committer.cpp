@@ -18,7 +18,8 @@ struct Committer::Impl {
         rules(given.database, its_identity, given.random,
               {{given_options.tokens_per_user_max, given_options.indexed_tokens_max,
                 given_options.indexed_users_max},
-               given_options.token_lifetime_ms,
+               given_options.settings,
+               given_options.given_settings,
                given_options.personal_tokens_per_user_max}) {}
 
   // A batch on its way to the disk, and whom it answers.
@@ -288,6 +289,8 @@ const Identity& Committer::identity() const noexcept { return impl_->identity; }
 const PermissionTable& Committer::permissions() const noexcept {
   return impl_->rules.permissions();
 }
+
+const Settings& Committer::settings() const noexcept { return impl_->rules.settings(); }
 
 const Committer::Counters& Committer::counters() const noexcept { return impl_->counters; }
 

@@ -35,6 +35,7 @@
 #include "store/database.h"
 #include "store/operation.h"
 #include "store/permission.h"
+#include "store/setting.h"
 
 namespace tokend::store {
 
@@ -50,7 +51,9 @@ struct CommitterOptions {
   std::size_t indexed_tokens_max = 256U << 20;     // live dated tokens of the whole store
   std::size_t indexed_users_max = 64U << 20;       // users with live tokens, or recently issued for
   std::size_t personal_tokens_per_user_max = 100;  // at most kPersonalTokensMax
-  std::int64_t token_lifetime_ms = 90LL * 24 * 3600 * 1000;
+  // Where nothing is stored; of those given, whatever is stored.
+  Settings settings = {};
+  SettingSet given_settings = {};
 };
 
 struct CommitterParts {
@@ -90,6 +93,7 @@ class Committer {
   [[nodiscard]] const Identity& identity() const noexcept;
   // As of open(); afterwards each core has its own copy.
   [[nodiscard]] const PermissionTable& permissions() const noexcept;
+  [[nodiscard]] const Settings& settings() const noexcept;
 
   // The stepping thread's.
   struct Counters {

@@ -28,6 +28,7 @@ enum class Family : std::uint8_t {
   members,          // role byte + user id -> nothing: who holds a role
   permissions,      // permission id -> roles and time
   personal_tokens,  // user id -> what its personal tokens are called
+  settings,         // setting id -> value
   count_,
 };
 

@@ -24,6 +24,7 @@
 #include "store/executor.h"
 #include "store/permission.h"
 #include "store/personal_token.h"
+#include "store/setting.h"
 #include "store/token.h"
 #include "store/user.h"
 
@@ -143,6 +144,7 @@ enum class WriteKind : std::uint8_t {
   update_user,
   delete_user,
   update_permissions,
+  update_setting,
 };
 
 [[nodiscard]] constexpr bool issues(WriteKind kind) noexcept {
@@ -265,6 +267,14 @@ struct UpdatePermissions : Write {
     RoleSet roles;
   };
   std::vector<Change> changes;
+};
+
+// Counts on every core before the continuation runs. Fails with `invalid`, and with `refused` when
+// the operator has given the setting.
+struct UpdateSetting : Write {
+  UpdateSetting() noexcept : Write(WriteKind::update_setting) {}
+  SettingKey key = SettingKey::count_;
+  SettingValue value;
 };
 
 // ---- Passwords. bcrypt of the hex SHA-256 of the password, on a bounded pool; `full` at its

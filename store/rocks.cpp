@@ -31,8 +31,8 @@ constexpr std::size_t kFamilyCount = static_cast<std::size_t>(Family::count_);
 
 // RocksDB insists on a family called "default"; `meta` lives there.
 constexpr std::array<const char*, kFamilyCount> kFamilyNames = {
-    "default", "tokens",  "users",       "usernames",
-    "emails",  "members", "permissions", "personal_tokens"};
+    "default", "tokens",      "users",           "usernames", "emails",
+    "members", "permissions", "personal_tokens", "settings"};
 
 Result<void> check_families(const rocksdb::DBOptions& options, const std::string& path) {
   std::vector<std::string> present;

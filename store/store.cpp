@@ -28,6 +28,7 @@ void Store::Impl::apply(Broadcast& broadcast) noexcept {
     users.remove(id);
   }
   if (broadcast.permissions_changed) permissions = broadcast.permissions;
+  if (broadcast.settings_changed) settings = broadcast.settings;
   users.release();
   broadcast.acknowledge();
 }
@@ -143,6 +144,7 @@ void Store::verify_password(VerifyPassword& operation) noexcept {
 }
 
 const PermissionTable& Store::permissions() const noexcept { return impl_->permissions; }
+const Settings& Store::settings() const noexcept { return impl_->settings; }
 bool Store::healthy() const noexcept { return impl_->parts.committer.healthy(); }
 const Store::Counters& Store::counters() const noexcept { return impl_->counters; }
 

@@ -49,7 +49,7 @@ struct StoreParts {
 };
 
 // Constructed after Committer::open and before any thread runs: it joins the committer's replicas
-// and copies the permissions. Destroyed after all threads ended.
+// and copies the permissions and settings. Destroyed after all threads ended.
 class Store {
  public:
   Store(const StoreParts& parts, const StoreOptions& options);
@@ -68,6 +68,8 @@ class Store {
   void verify_password(VerifyPassword& operation) noexcept;
 
   [[nodiscard]] const PermissionTable& permissions() const noexcept;
+  // The object stays the same; what it says changes between turns.
+  [[nodiscard]] const Settings& settings() const noexcept;
   // False after a failed sync: nothing is acknowledged until a restart.
   [[nodiscard]] bool healthy() const noexcept;
 

@@ -39,6 +39,7 @@ struct Store::Impl final : Replica {
         tokens(given_options.token_cache_entries),
         users(given_options.user_cache_entries),
         permissions(given.committer.permissions()),
+        settings(given.committer.settings()),
         number(given.committer.attach(*this)) {}
 
   // ---- Replica ----
@@ -103,6 +104,7 @@ struct Store::Impl final : Replica {
   TokenCache tokens;
   UserCache users;
   PermissionTable permissions;
+  Settings settings;
   const std::uint32_t number;  // among the committer's replicas
 
   std::size_t continuations = 0;  // on the stack

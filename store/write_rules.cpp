@@ -47,6 +47,7 @@ WriteRules::WriteRules(Database& database, const Identity& identity, RandomBytes
       codec_(identity.token_key),
       locators_(identity.shard, identity.created_ms),
       index_(options.index, identity.shard),
+      settings_(options.settings),
       overlay_(database) {}
 
 void WriteRules::begin_batch(Batch& batch, std::uint64_t number, std::int64_t now_ms) noexcept {
@@ -100,6 +101,9 @@ bool WriteRules::write(Write& operation, Broadcast& broadcast) {
     case WriteKind::update_permissions:
       operation.result = update(static_cast<UpdatePermissions&>(operation), broadcast);
       break;
+    case WriteKind::update_setting:
+      operation.result = update(static_cast<const UpdateSetting&>(operation), broadcast);
+      break;
   }
   return waits && operation.result.has_value();
 }
@@ -122,7 +126,7 @@ WriteRules::Outcome WriteRules::issue(IssueToken& operation, Broadcast& broadcas
   if (const Outcome allowed = may_be_issued_for(operation.user); !allowed) return allowed;
   CHECK(operation.token_kind != TokenKind::personal);
   const std::int64_t lifetime_ms =
-      operation.lifetime_ms > 0 ? operation.lifetime_ms : options_.token_lifetime_ms;
+      operation.lifetime_ms > 0 ? operation.lifetime_ms : settings_.token_lifetime_ms;
   operation.expires_ms = sum_at_most_never(now_ms_, lifetime_ms);
   operation.locator = locators_.next(now_ms_);
   if (!index_.add(operation.user, operation.locator, operation.expires_ms, now_ms_, dropped_)) {

@@ -23,13 +23,15 @@
 #include "store/operation.h"
 #include "store/overlay.h"
 #include "store/personal_token.h"
+#include "store/setting.h"
 #include "store/token_index.h"
 
 namespace tokend::store {
 
 struct WriteRulesOptions {
   TokenIndex::Limits index;
-  std::int64_t token_lifetime_ms;
+  Settings settings;  // where nothing is stored, and those given in any case
+  SettingSet given_settings;
   std::size_t personal_tokens_per_user_max;
 };
 
@@ -57,6 +59,7 @@ class WriteRules {
   void end_batch(std::uint64_t number) noexcept { overlay_.forget(number); }
 
   [[nodiscard]] const PermissionTable& permissions() const noexcept { return permissions_; }
+  [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
   [[nodiscard]] Locator last_locator() const noexcept { return locators_.last(); }
   [[nodiscard]] const TokenIndex& index() const noexcept { return index_; }
 
@@ -72,6 +75,10 @@ class WriteRules {
                      Broadcast& broadcast);
   Outcome erase(DeleteUser& operation, Broadcast& broadcast);
   Outcome update(UpdatePermissions& operation, Broadcast& broadcast);
+
+  // store/write_rules_settings.cpp.
+  Outcome update(const UpdateSetting& operation, Broadcast& broadcast);
+  core::Result<void> load_settings();
 
   // store/write_rules_personal.cpp.
   Outcome issue_personal(IssuePersonalToken& operation, Broadcast& broadcast);
@@ -111,6 +118,7 @@ class WriteRules {
   LocatorSource locators_;
   TokenIndex index_;
   PermissionTable permissions_;
+  Settings settings_;
   std::uint64_t users_ = 0;
   std::uint64_t active_admins_ = 0;
 

@@ -99,7 +99,7 @@ TEST_F(LimitTest, ALifetimeBeyondAllTimeNeverExpires) {
 }
 
 TEST_F(LimitTest, TheLifetimeIsTheServersUnlessOneIsGiven) {
-  EXPECT_EQ(issue(root).expires_ms, clock.now_ms + options.token_lifetime_ms);
+  EXPECT_EQ(issue(root).expires_ms, clock.now_ms + options.settings.token_lifetime_ms);
   EXPECT_EQ(issue(root, 0, 77).expires_ms, clock.now_ms + 77);
 }
 

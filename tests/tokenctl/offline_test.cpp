@@ -217,6 +217,10 @@ TEST_F(OfflineTest, EveryKindOfDamageIsAFault) {
       {"personal tokens that are gone", Family::personal_tokens, "nobody",
        std::string("\x01\x01", 2) + std::string(13 + 1 + 6 + 2, '\0')},
       {"an unknown permission", Family::permissions, "fly", "x"},
+      {"an unknown setting", Family::settings, "fly", std::string("\x01\x00\x01", 3)},
+      {"a setting that does not decode", Family::settings, "API_Enable_CORS", "x"},
+      {"a setting of another type", Family::settings, "API_CORS_Origin",
+       std::string("\x01\x00\x01", 3)},
       {"a wrong count of users", Family::meta, "users", std::string(8, '\x07')},
       {"a name that was taken over", Family::usernames, "admin", "nobody"},
   };

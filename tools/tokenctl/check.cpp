@@ -6,6 +6,7 @@
 #include "store/meta.h"
 #include "store/permission.h"
 #include "store/personal_token.h"
+#include "store/setting.h"
 #include "store/token.h"
 #include "store/user.h"
 
@@ -37,8 +38,9 @@ class Check {
         now_ms_(now_ms) {}
 
   Result<CheckReport> run() {
-    for (const auto family : {Family::tokens, Family::users, Family::usernames, Family::emails,
-                              Family::members, Family::permissions, Family::personal_tokens}) {
+    for (const auto family :
+         {Family::tokens, Family::users, Family::usernames, Family::emails, Family::members,
+          Family::permissions, Family::personal_tokens, Family::settings}) {
       core::Result<void> read;
       const auto scanned =
           database_.scan(family, {}, [&](std::string_view key, std::string_view value) {
@@ -78,10 +80,19 @@ class Check {
         }
         return {};
       case Family::personal_tokens: return look_at_personal_tokens(key, value);
+      case Family::settings: look_at_setting(key, value); return {};
       case Family::meta:
       case Family::count_: return {};
     }
     return {};
+  }
+
+  void look_at_setting(std::string_view key, std::string_view value) {
+    const auto setting = store::setting_of(key);
+    const auto decoded = store::decode_setting(value);
+    if (!setting || !decoded || !store::is_valid(*setting, *decoded)) {
+      fault("settings", key, "does not decode");
+    }
   }
 
   void look_at_token(std::string_view key, std::string_view value) {

@@ -79,7 +79,7 @@ store::CommitterOptions committer_options(const Config& config) {
   options.tokens_per_user_max = config.tokens_per_user_max;
   options.personal_tokens_per_user_max = config.personal_tokens_per_user_max;
   options.indexed_tokens_max = config.tokens_max;
-  options.token_lifetime_ms = config.token_lifetime_ms;
+  options.settings.token_lifetime_ms = config.token_lifetime_ms;
   return options;
 }
 
