@@ -210,14 +210,15 @@ class World {
  public:
   World() {
     options_.create_tokens_enabled = true;
-    options_.rate_limit.enabled = false;
     options_.instance_id = "request-path";
     const store::Prepared prepared =
         must(store::prepare_store(database_, clock_, random_, {}, /*bcrypt_cost=*/4));
     admin_ = prepared.created_admin->id;
+    store::CommitterOptions committer_options;
+    committer_options.settings.rate_limiter = false;
     committer_ = must(store::Committer::open(
         {.database = database_, .clock = clock_, .waker = nobody_, .random = random_},
-        prepared.identity, {}));
+        prepared.identity, committer_options));
     store_ = std::make_unique<store::Store>(store::StoreParts{.database = database_,
                                                               .committer = *committer_,
                                                               .readers = idle_,

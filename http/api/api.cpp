@@ -78,6 +78,7 @@ Context::Context(const ApiOptions& api_options, const ApiParts& parts)
       store(parts.store),
       log(parts.log),
       clock(parts.clock),
+      settings(parts.store.settings()),
       limiter(parts.limiter),
       login_block(parts.login_block),
       headers(api_options.instance_id),

@@ -136,12 +136,16 @@ void Call::admit(const store::User* user) noexcept {
   address_ = client_address(exchange_.peer(), asked, context_.options.forwarded_count);
   const bool post = asked.method() == http::Method::post;
 
-  if (post && context_.limiter.enabled() &&
+  const store::Settings& settings = context_.settings;
+  if (post && settings.rate_limiter &&
       !(user && allows(store::Permission::api_bypass_rate_limit))) {
+    const RateLimiter::Limit limit{
+        .calls_max = static_cast<std::uint32_t>(settings.rate_limiter_calls_max),
+        .window_ms = settings.rate_limiter_window_ms};
     // A route is one object in the whole process, so its address names it on every core.
-    verdict_ =
-        context_.limiter.count(std::bit_cast<std::uintptr_t>(&route_), address_,
-                               context_.clock.monotonic_ns / core::kNanosecondsPerMillisecond);
+    verdict_ = context_.limiter.count(
+        std::bit_cast<std::uintptr_t>(&route_), address_,
+        context_.clock.monotonic_ns / core::kNanosecondsPerMillisecond, limit);
     counted_ = true;
     // Now: an answer that waits for a sync is made later, and the window does not move with it.
     window_ends_ms_ = context_.limiter.wall_end_ms(verdict_, context_.clock);

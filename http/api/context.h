@@ -34,6 +34,7 @@ struct Context {
   store::Store& store;
   core::Log& log;
   const core::TurnClock& clock;
+  const store::Settings& settings;  // the store's, of this core
   RateLimiter& limiter;
   LoginBlock& login_block;
 

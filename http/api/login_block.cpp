@@ -10,20 +10,18 @@ namespace {
 
 constexpr std::uint64_t kRoute = 0;  // of the limiter's pairs; there is only one here
 
-RateLimitOptions limits(const LoginBlockOptions& options, std::uint32_t failures) noexcept {
-  return {.enabled = true,
-          .calls_max = failures,
-          .window_ms = options.time_ms,
-          .entries_max = options.entries_max,
-          .restarts_when_spent = true};
+RateLimitOptions table_of(const LoginBlockOptions& options) noexcept {
+  return {.entries_max = options.entries_max, .restarts_when_spent = true};
 }
 
 }  // namespace
 
 LoginBlock::LoginBlock(const LoginBlockOptions& options)
     : enabled_(options.enabled),
-      names_(limits(options, options.user_failures_max)),
-      addresses_(limits(options, options.address_failures_max)) {}
+      name_limit_{.calls_max = options.user_failures_max, .window_ms = options.time_ms},
+      address_limit_{.calls_max = options.address_failures_max, .window_ms = options.time_ms},
+      names_(table_of(options)),
+      addresses_(table_of(options)) {}
 
 LoginBlock::Attempt LoginBlock::attempt(std::string_view name, const ClientAddress& address) {
   Attempt made{.name = {}, .address = address};
@@ -37,15 +35,16 @@ LoginBlock::Attempt LoginBlock::attempt(std::string_view name, const ClientAddre
 LoginBlock::By LoginBlock::blocked(const Attempt& attempt,
                                    std::int64_t monotonic_ms) const noexcept {
   if (!enabled_) return By::nothing;
-  if (addresses_.is_spent(kRoute, attempt.address, monotonic_ms)) return By::address;
-  if (names_.is_spent(kRoute, attempt.name, monotonic_ms)) return By::user;
+  if (addresses_.is_spent(kRoute, attempt.address, monotonic_ms, address_limit_))
+    return By::address;
+  if (names_.is_spent(kRoute, attempt.name, monotonic_ms, name_limit_)) return By::user;
   return By::nothing;
 }
 
 void LoginBlock::failed(const Attempt& attempt, std::int64_t monotonic_ms) noexcept {
   if (!enabled_) return;
-  static_cast<void>(names_.count(kRoute, attempt.name, monotonic_ms));
-  static_cast<void>(addresses_.count(kRoute, attempt.address, monotonic_ms));
+  static_cast<void>(names_.count(kRoute, attempt.name, monotonic_ms, name_limit_));
+  static_cast<void>(addresses_.count(kRoute, attempt.address, monotonic_ms, address_limit_));
 }
 
 void LoginBlock::succeeded(const Attempt& attempt, std::int64_t monotonic_ms) noexcept {

@@ -41,6 +41,8 @@ class LoginBlock {
 
  private:
   const bool enabled_;
+  const RateLimiter::Limit name_limit_;
+  const RateLimiter::Limit address_limit_;
   RateLimiter names_;
   RateLimiter addresses_;
 };

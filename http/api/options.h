@@ -7,11 +7,7 @@
 
 namespace tokend::api {
 
-// The window is fixed: it starts with a client's first call of a route (contract 1.4, 9.9).
 struct RateLimitOptions {
-  bool enabled = true;
-  std::uint32_t calls_max = 10;
-  std::int64_t window_ms = 60'000;
   std::size_t entries_max = 1U << 16;  // windows remembered; rounded up to a power of two
   bool restarts_when_spent = false;    // the last call that is allowed starts the window anew
 };
@@ -33,6 +29,7 @@ struct ApiOptions {
   bool create_tokens_enabled = false;
   // CREATE_TOKENS_FOR_USERS_SECRET; empty: none is demanded.
   std::string create_tokens_secret;
+  // The limit itself is one of the store's settings.
   RateLimitOptions rate_limit;
   LoginBlockOptions login_block;
   // HTTP_FORWARDED_COUNT: the proxies in front of us whose X-Forwarded-For is believed.

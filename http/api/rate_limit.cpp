@@ -52,19 +52,13 @@ std::uint64_t mix(std::uint64_t left, std::uint64_t right) noexcept {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-RateLimitOptions bounded(RateLimitOptions options) noexcept {
-  options.calls_max = std::clamp<std::uint32_t>(options.calls_max, 1, kCountMax);
-  options.window_ms = std::max<std::int64_t>(options.window_ms, 1);
-  return options;
-}
-
 }  // namespace
 
 struct alignas(64) RateLimiter::Set {
   Wide ways[kWays] = {};
 };
 
-RateLimiter::RateLimiter(const RateLimitOptions& options) : options_(bounded(options)) {
+RateLimiter::RateLimiter(const RateLimitOptions& options) : options_(options) {
   static_assert(sizeof(Set) == 64);
   CHECK(getrandom(seed_.data(), sizeof(seed_), 0) == sizeof(seed_));
   for (std::uint64_t& word : seed_) word |= 1;  // a factor of zero would swallow its operand
@@ -90,12 +84,13 @@ RateLimiter::Set& RateLimiter::set_of(std::uint64_t key) const noexcept {
 }
 
 bool RateLimiter::is_spent(std::uint64_t route, std::span<const std::uint8_t, 16> address,
-                           std::int64_t monotonic_ms) const noexcept {
+                           std::int64_t monotonic_ms, const Limit& limit) const noexcept {
   const std::uint64_t key = key_of(route, address);
+  const std::uint32_t calls_max = std::min(limit.calls_max, kCountMax);
   for (const Wide& way : set_of(key).ways) {
     const Entry seen = load(way);
-    if (seen.key != key || seen.count() < options_.calls_max) continue;
-    return monotonic_ms + 1 - seen.start_ms() < options_.window_ms;
+    if (seen.key != key || seen.count() < calls_max) continue;
+    return monotonic_ms + 1 - seen.start_ms() < limit.window_ms;
   }
   return false;
 }
@@ -115,17 +110,18 @@ void RateLimiter::forget(std::uint64_t route, std::span<const std::uint8_t, 16> 
 
 RateLimiter::Verdict RateLimiter::count(std::uint64_t route,
                                         std::span<const std::uint8_t, 16> address,
-                                        std::int64_t monotonic_ms) noexcept {
+                                        std::int64_t monotonic_ms, const Limit& limit) noexcept {
   const std::uint64_t key = key_of(route, address);
   Set& set = set_of(key);
   const std::int64_t now_ms = monotonic_ms + 1;  // a start of 0 is an unused entry's
-  const std::uint32_t limit = options_.calls_max;
+  const std::uint32_t calls_max = std::min(limit.calls_max, kCountMax);
+  const std::int64_t window_ms = limit.window_ms;
 
   // Exactness: every outcome, a refusal too, is a successful swap of the entry it was decided on.
   // Two threads that both miss a new key choose the same victim, because the entries of a set only
   // ever get younger: one swap wins and the other thread looks again and finds the entry. The loop
   // ends because a swap fails only when another thread's call was counted, and that happens at
-  // most `limit` times in a window before all of them are refused without a change.
+  // most `calls_max` times in a window before all of them are refused without a change.
   for (;;) {
     Wide* place = &set.ways[0];
     Entry seen = load(*place);
@@ -137,20 +133,20 @@ RateLimiter::Verdict RateLimiter::count(std::uint64_t route,
       }
     }
     // Another core's turn may have begun later than ours: its windows are as old as now.
-    const std::int64_t ends_ms = seen.start_ms() - 1 + options_.window_ms;
+    const std::int64_t ends_ms = seen.start_ms() - 1 + window_ms;
     const std::int64_t age_ms = std::max<std::int64_t>(0, now_ms - seen.start_ms());
-    if (seen.key != key || age_ms >= options_.window_ms) {
+    if (seen.key != key || age_ms >= window_ms) {
       if (swap(*place, seen, make_entry(key, now_ms, 1))) {
-        return {true, limit, limit - 1, options_.window_ms, monotonic_ms + options_.window_ms};
+        return {true, calls_max, calls_max - 1, window_ms, monotonic_ms + window_ms};
       }
-    } else if (seen.count() < limit) {
-      const bool restarts = options_.restarts_when_spent && seen.count() + 1 == limit;
+    } else if (seen.count() < calls_max) {
+      const bool restarts = options_.restarts_when_spent && seen.count() + 1 == calls_max;
       const std::int64_t start_ms = restarts ? std::max(now_ms, seen.start_ms()) : seen.start_ms();
       if (swap(*place, seen, make_entry(key, start_ms, seen.count() + 1))) {
-        return {true, limit, limit - seen.count() - 1, options_.window_ms - age_ms, ends_ms};
+        return {true, calls_max, calls_max - seen.count() - 1, window_ms - age_ms, ends_ms};
       }
     } else if (swap(*place, seen, seen)) {
-      return {false, limit, 0, options_.window_ms - age_ms, ends_ms};
+      return {false, calls_max, 0, window_ms - age_ms, ends_ms};
     }
   }
 }

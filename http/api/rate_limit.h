@@ -32,20 +32,27 @@ class RateLimiter {
     std::int64_t ends_ms = 0;      // the monotonic moment of that, the same for all of a window
   };
 
+  // The window is fixed: it starts with a client's first call. The limit is said at every call and
+  // may be another one then: a window is as long, and has as many calls, as the call says that
+  // looks at it.
+  struct Limit {
+    std::uint32_t calls_max = 10;     // from 1; what an entry cannot count is as good as no limit
+    std::int64_t window_ms = 60'000;  // from 1
+  };
+
   explicit RateLimiter(const RateLimitOptions& options);
   ~RateLimiter();
   RateLimiter(const RateLimiter&) = delete;
   RateLimiter& operator=(const RateLimiter&) = delete;
 
-  [[nodiscard]] bool enabled() const noexcept { return options_.enabled; }
   // Counts one call. `route` is any number that is the same for the same route on all cores;
   // `monotonic_ms` comes from a core's TurnClock.
   [[nodiscard]] Verdict count(std::uint64_t route, std::span<const std::uint8_t, 16> address,
-                              std::int64_t monotonic_ms) noexcept;
+                              std::int64_t monotonic_ms, const Limit& limit) noexcept;
 
   // Whether count() would not allow a call now. Counts nothing.
   [[nodiscard]] bool is_spent(std::uint64_t route, std::span<const std::uint8_t, 16> address,
-                              std::int64_t monotonic_ms) const noexcept;
+                              std::int64_t monotonic_ms, const Limit& limit) const noexcept;
   // The calls so far no longer count.
   void forget(std::uint64_t route, std::span<const std::uint8_t, 16> address,
               std::int64_t monotonic_ms) noexcept;

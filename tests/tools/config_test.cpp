@@ -97,13 +97,13 @@ TEST_F(ConfigTest, DefaultsAreComplete) {
   const Config config = config_of({});
   EXPECT_EQ(config.listen, std::vector<std::string>{"127.0.0.1:3000"});
   EXPECT_EQ(config.data, "./data");
-  EXPECT_EQ(config.token_lifetime_ms, 90LL * 86'400'000);
+  EXPECT_EQ(config.settings.token_lifetime_ms, 90LL * 86'400'000);
   EXPECT_EQ(config.tokens_per_user_max, 50U);
   EXPECT_EQ(config.personal_tokens_per_user_max, 100U);
   EXPECT_FALSE(config.create_tokens_for_users);
-  EXPECT_TRUE(config.rate_limiter);
-  EXPECT_EQ(config.rate_limiter_calls_max, 10U);
-  EXPECT_EQ(config.rate_limiter_window_ms, 60'000);
+  EXPECT_TRUE(config.settings.rate_limiter);
+  EXPECT_EQ(config.settings.rate_limiter_calls_max, 10);
+  EXPECT_EQ(config.settings.rate_limiter_window_ms, 60'000);
   EXPECT_EQ(config.http.body_bytes_max, 64U * 1024);
   EXPECT_EQ(config.http.header_bytes_max, 16U * 1024);
   EXPECT_EQ(config.http.target_bytes_max, 8U * 1024);
@@ -195,11 +195,43 @@ TEST_F(ConfigTest, TheOriginalsUnitsAreUnderstood) {
                                        {"API_Enable_Rate_Limiter", "false"},
                                        {"Accounts_LoginExpiration", "2"},
                                        {"HTTP_FORWARDED_COUNT", "1"}});
-  EXPECT_EQ(config.rate_limiter_window_ms, 1'500);
-  EXPECT_EQ(config.rate_limiter_calls_max, 3U);
-  EXPECT_FALSE(config.rate_limiter);
-  EXPECT_EQ(config.token_lifetime_ms, 2LL * 86'400'000);
+  EXPECT_EQ(config.settings.rate_limiter_window_ms, 1'500);
+  EXPECT_EQ(config.settings.rate_limiter_calls_max, 3);
+  EXPECT_FALSE(config.settings.rate_limiter);
+  EXPECT_EQ(config.settings.token_lifetime_ms, 2LL * 86'400'000);
   EXPECT_EQ(config.forwarded_count, 1U);
+}
+
+TEST_F(ConfigTest, WhatIsSetInAnyWayIsKnownToBeGiven) {
+  const auto given = [](const Config& config, store::SettingKey key) {
+    return config.given_settings.test(static_cast<std::size_t>(key));
+  };
+  EXPECT_TRUE(config_of({}).given_settings.none());
+  const std::string file = write_file("tokend.toml", "token_lifetime = \"90d\"\n");
+  const Config config =
+      config_of({"--rate-limiter-calls", "10", "--config", file},
+                {{"TOKEND_RATE_LIMITER_WINDOW", "60s"}, {"API_Enable_Rate_Limiter", "true"}});
+  EXPECT_TRUE(given(config, store::SettingKey::token_lifetime));
+  EXPECT_TRUE(given(config, store::SettingKey::rate_limiter));
+  EXPECT_TRUE(given(config, store::SettingKey::rate_limiter_calls));
+  EXPECT_TRUE(given(config, store::SettingKey::rate_limiter_window));
+  EXPECT_TRUE(config_of({}, {{"API_Enable_Rate_Limiter", ""}}).given_settings.none());
+}
+
+// Whoever gives the server another default gives it to the store's settings too.
+TEST_F(ConfigTest, DefaultsAreThoseOfTheStoredSettings) {
+  const Config config = config_of({});
+  for (std::size_t i = 0; i < store::kSettingCount; ++i) {
+    const auto key = static_cast<store::SettingKey>(i);
+    EXPECT_EQ(get(config.settings, key), get(store::Settings{}, key)) << id_of(key);
+  }
+  for (const Setting& setting : settings()) {
+    if (!setting.stored) continue;
+    EXPECT_EQ(setting.original, id_of(*setting.stored)) << setting.name;
+    if (setting.kind != Kind::count && setting.kind != Kind::duration) continue;
+    EXPECT_EQ(setting.least, bounds_of(*setting.stored).least) << setting.name;
+    EXPECT_EQ(setting.greatest, bounds_of(*setting.stored).greatest) << setting.name;
+  }
 }
 
 TEST_F(ConfigTest, PortChangesTheDefaultAddressOnly) {

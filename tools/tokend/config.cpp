@@ -18,6 +18,8 @@ using core::Errc;
 using core::fail;
 using core::Result;
 
+constexpr std::string_view kDefaultSource = "default";
+
 // What stood on the command line; for each setting the texts of its flag, none when it is absent.
 struct Flags {
   std::vector<std::vector<std::string>> texts;
@@ -103,7 +105,7 @@ Result<Value> resolve(const Setting& setting, const std::vector<std::string>& fl
   if (original && !changes_default) return from_original(setting, *original);
   if (!in_file.texts.empty()) return in_file;
   if (original) return from_original(setting, *original);
-  return Value{{std::string(setting.fallback)}, "default"};
+  return Value{{std::string(setting.fallback)}, std::string(kDefaultSource)};
 }
 
 Result<std::string> read_first_line(const std::string& path) {
@@ -214,6 +216,9 @@ Result<Invocation> read_config(std::span<const std::string> arguments,
     if (auto assigned = assign(setting, *value, invocation.config); !assigned) {
       return fail(Errc::invalid, value->source + ": " + std::string(setting.name) + " " +
                                      assigned.error().message);
+    }
+    if (setting.stored && value->source != kDefaultSource) {
+      invocation.config.given_settings.set(static_cast<std::size_t>(*setting.stored));
     }
     values.push_back(std::move(*value));
   }

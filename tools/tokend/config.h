@@ -17,6 +17,7 @@
 #include "core/error.h"
 #include "core/reactor.h"
 #include "http/session.h"
+#include "store/setting.h"
 #include "store/store.h"
 
 namespace tokend::tools {
@@ -31,10 +32,14 @@ struct Config {
   std::string log_level;
   std::string log_format;
 
+  // Of those that the API can change too: what holds unless something is stored, and which of them
+  // were set, so that they hold in any case.
+  store::Settings settings;
+  store::SettingSet given_settings;
+
   bool create_tokens_for_users = false;
   std::string create_tokens_for_users_secret;
   std::string create_tokens_for_users_secret_file;
-  std::int64_t token_lifetime_ms = 0;
   std::size_t tokens_per_user_max = 0;
   std::size_t personal_tokens_per_user_max = 0;
   std::size_t tokens_max = 0;
@@ -45,9 +50,6 @@ struct Config {
   std::string admin_email;
   std::string admin_name;
 
-  bool rate_limiter = true;
-  std::size_t rate_limiter_calls_max = 0;
-  std::int64_t rate_limiter_window_ms = 0;
   std::size_t rate_limiter_entries = 0;
   bool login_block = true;
   std::size_t login_block_user_failures_max = 0;

@@ -57,11 +57,7 @@ api::ApiOptions api_options(const Config& config) {
   api::ApiOptions options;
   options.create_tokens_enabled = config.create_tokens_for_users;
   options.create_tokens_secret = config.create_tokens_for_users_secret;
-  options.rate_limit = {.enabled = config.rate_limiter,
-                        .calls_max = static_cast<std::uint32_t>(config.rate_limiter_calls_max),
-                        .window_ms = config.rate_limiter_window_ms,
-                        .entries_max = config.rate_limiter_entries,
-                        .restarts_when_spent = false};
+  options.rate_limit = {.entries_max = config.rate_limiter_entries, .restarts_when_spent = false};
   options.login_block = {
       .enabled = config.login_block,
       .user_failures_max = static_cast<std::uint32_t>(config.login_block_user_failures_max),
@@ -79,7 +75,8 @@ store::CommitterOptions committer_options(const Config& config) {
   options.tokens_per_user_max = config.tokens_per_user_max;
   options.personal_tokens_per_user_max = config.personal_tokens_per_user_max;
   options.indexed_tokens_max = config.tokens_max;
-  options.settings.token_lifetime_ms = config.token_lifetime_ms;
+  options.settings = config.settings;
+  options.given_settings = config.given_settings;
   return options;
 }
 

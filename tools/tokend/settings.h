@@ -4,6 +4,7 @@
 // (token_lifetime). Immutable; any thread.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "store/setting.h"
 #include "tools/tokend/config.h"
 
 namespace tokend::tools {
@@ -42,6 +44,8 @@ struct Setting {
   Reading reading = Reading::same;
   std::string_view choices = {};  // of Kind::choice, with '|' between them
   bool secret = false;
+  // What it is called where the API changes it, of the few that it can change.
+  std::optional<store::SettingKey> stored = std::nullopt;
 };
 
 [[nodiscard]] std::span<const Setting> settings();

@@ -95,10 +95,15 @@ struct Credentials {
 };
 
 // Nearly no test wants to be limited; those that do say so.
+inline store::CommitterOptions default_committer_options() {
+  store::CommitterOptions options;
+  options.settings.rate_limiter = false;
+  return options;
+}
+
 inline ApiOptions default_options() {
   ApiOptions options;
   options.create_tokens_enabled = true;
-  options.rate_limit.enabled = false;
   options.instance_id = "instance";
   options.version = "1.2.3";
   return options;
@@ -117,7 +122,7 @@ class World {
   static constexpr std::string_view kAdminPassword = "the admin's password";
 
   explicit World(const ApiOptions& api_options = default_options(),
-                 const store::CommitterOptions& committer_options = {})
+                 const store::CommitterOptions& committer_options = default_committer_options())
       : options(api_options),
         limiter(options.rate_limit),
         login_block(options.login_block) {

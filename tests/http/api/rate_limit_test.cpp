@@ -20,8 +20,19 @@ Address address(std::uint32_t number) {
   return bytes;
 }
 
+// A limiter and the limit that all calls of a test name.
+struct Limited : RateLimiter {
+  explicit Limited(const Limit& its_limit = {}, std::size_t entries_max = 1U << 16)
+      : RateLimiter({.entries_max = entries_max}),
+        limit(its_limit) {}
+  Verdict count(std::uint64_t route, const Address& client, std::int64_t monotonic_ms) noexcept {
+    return RateLimiter::count(route, client, monotonic_ms, limit);
+  }
+  Limit limit;
+};
+
 TEST(RateLimiter, TheEleventhCallOfAWindowIsRefused) {
-  RateLimiter limiter(RateLimitOptions{});
+  Limited limiter;
   for (std::uint32_t call = 1; call <= 10; ++call) {
     const auto verdict = limiter.count(1, address(1), 1'000 + call);
     EXPECT_TRUE(verdict.allowed);
@@ -36,7 +47,7 @@ TEST(RateLimiter, TheEleventhCallOfAWindowIsRefused) {
 }
 
 TEST(RateLimiter, TheWindowStartsWithItsFirstCallAndIsFixed) {
-  RateLimiter limiter(RateLimitOptions{});
+  Limited limiter;
   for (int call = 0; call < 10; ++call) EXPECT_TRUE(limiter.count(1, address(1), 5'000).allowed);
   EXPECT_FALSE(limiter.count(1, address(1), 64'999).allowed);
   EXPECT_EQ(limiter.count(1, address(1), 64'999).reset_in_ms, 1);
@@ -47,7 +58,7 @@ TEST(RateLimiter, TheWindowStartsWithItsFirstCallAndIsFixed) {
 }
 
 TEST(RateLimiter, RoutesAndWholeAddressesHaveWindowsOfTheirOwn) {
-  RateLimiter limiter(RateLimitOptions{.calls_max = 1});
+  Limited limiter({.calls_max = 1});
   Address first{};
   Address other{};
   other[15] = 1;
@@ -59,8 +70,34 @@ TEST(RateLimiter, RoutesAndWholeAddressesHaveWindowsOfTheirOwn) {
   EXPECT_FALSE(limiter.count(1, other, 0).allowed);
 }
 
+TEST(RateLimiter, AnotherLimitCountsFromTheNextCallOn) {
+  Limited limiter({.calls_max = 2});
+  EXPECT_TRUE(limiter.count(1, address(1), 1'000).allowed);
+  EXPECT_TRUE(limiter.count(1, address(1), 1'000).allowed);
+  EXPECT_FALSE(limiter.count(1, address(1), 1'000).allowed);
+  limiter.limit.calls_max = 3;
+  const auto more = limiter.count(1, address(1), 1'000);
+  EXPECT_TRUE(more.allowed);
+  EXPECT_EQ(more.limit, 3U);
+  EXPECT_EQ(more.remaining, 0U);
+  limiter.limit.calls_max = 1;
+  EXPECT_FALSE(limiter.count(1, address(1), 1'000).allowed);
+  EXPECT_TRUE(limiter.is_spent(1, address(1), 1'000, limiter.limit));
+  limiter.limit.window_ms = 10;
+  EXPECT_FALSE(limiter.is_spent(1, address(1), 1'010, limiter.limit));
+  EXPECT_TRUE(limiter.count(1, address(1), 1'010).allowed);
+}
+
+TEST(RateLimiter, ALimitBeyondWhatAnEntryCountsIsTheGreatestThatItCounts) {
+  Limited limiter({.calls_max = UINT32_MAX});
+  const auto verdict = limiter.count(1, address(1), 1'000);
+  EXPECT_TRUE(verdict.allowed);
+  EXPECT_EQ(verdict.remaining, verdict.limit - 1);
+  EXPECT_EQ(verdict.limit, (1U << 24) - 1);
+}
+
 TEST(RateLimiter, ACoreWhoseTurnBeganEarlierSharesTheWindow) {
-  RateLimiter limiter(RateLimitOptions{.calls_max = 2});
+  Limited limiter({.calls_max = 2});
   EXPECT_TRUE(limiter.count(1, address(1), 10'000).allowed);
   const auto verdict = limiter.count(1, address(1), 9'990);
   EXPECT_TRUE(verdict.allowed);
@@ -69,7 +106,7 @@ TEST(RateLimiter, ACoreWhoseTurnBeganEarlierSharesTheWindow) {
 }
 
 TEST(RateLimiter, AWindowEndsAtOneMomentOfTheWallClockUntilThatIsStepped) {
-  RateLimiter limiter(RateLimitOptions{});
+  Limited limiter;
   constexpr std::int64_t kNs = core::kNanosecondsPerMillisecond;
   const auto told = [&limiter](std::int64_t monotonic_ns, std::int64_t wall_ms) {
     const auto verdict = limiter.count(1, address(1), monotonic_ns / kNs);
@@ -85,7 +122,7 @@ TEST(RateLimiter, AWindowEndsAtOneMomentOfTheWallClockUntilThatIsStepped) {
 }
 
 TEST(RateLimiter, MoreClientsThanEntriesForgetOldWindowsButRefuseNobody) {
-  RateLimiter limiter(RateLimitOptions{.calls_max = 1, .entries_max = 16});
+  Limited limiter({.calls_max = 1}, 16);
   for (std::uint32_t client = 0; client < 10'000; ++client) {
     ASSERT_TRUE(limiter.count(1, address(client), client).allowed);
   }
@@ -99,7 +136,7 @@ TEST(RateLimiter, ExactlyTheLimitIsAllowedOverManyThreads) {
   constexpr std::uint32_t kThreads = 4;
   constexpr std::uint32_t kRounds = 500;  // of each thread: twice the limit in total
   // Room for all: what is counted here is exactness and not eviction.
-  RateLimiter limiter(RateLimitOptions{.calls_max = kCallsMax, .entries_max = 1U << 14});
+  Limited limiter({.calls_max = kCallsMax}, 1U << 14);
   std::array<std::atomic<std::uint32_t>, kClients> allowed{};
   std::array<std::atomic<std::uint64_t>, kClients> remaining_sum{};
   std::vector<std::thread> threads;

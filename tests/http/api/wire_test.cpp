@@ -224,11 +224,10 @@ TEST(Wire, EveryRefusalHasABodyOfItsOwnAndOverloadSaysWhenToComeBack) {
 
 // ---- The rate limit ----------------------------------------------------------------------------
 
-ApiOptions limited_options() {
-  ApiOptions options = default_options();
-  options.rate_limit.enabled = true;
-  return options;
-}
+struct LimitedWorld : World {
+  explicit LimitedWorld(const ApiOptions& api_options = default_options())
+      : World(api_options, {}) {}
+};
 
 // A user is made while the admin, who is not counted, does all the calls.
 Credentials limited_user(World& world) {
@@ -238,7 +237,7 @@ Credentials limited_user(World& world) {
 }
 
 TEST(WireRateLimit, TheEleventhCallIsTooMany) {
-  World world(limited_options());
+  LimitedWorld world;
   const Credentials bob = limited_user(world);
   const std::string path = "/api/v1/users.createToken";
   const std::string reset = std::to_string(world.clock.wall_ms() + 60'000);
@@ -272,7 +271,7 @@ TEST(WireRateLimit, TheEleventhCallIsTooMany) {
 }
 
 TEST(WireRateLimit, WhoMayBypassItIsNeitherCountedNorTold) {
-  World world(limited_options());
+  LimitedWorld world;
   const Credentials bob = limited_user(world);
   for (int call = 0; call < 12; ++call) {
     const Reply reply =
@@ -284,7 +283,7 @@ TEST(WireRateLimit, WhoMayBypassItIsNeitherCountedNorTold) {
 }
 
 TEST(WireRateLimit, WhoIsNotLoggedInIsNotCounted) {
-  World world(limited_options());
+  LimitedWorld world;
   const Credentials bob = limited_user(world);
   for (int call = 0; call < 12; ++call) {
     const Reply reply = world.post("/api/v1/users.createToken", "", "{}");
@@ -295,7 +294,7 @@ TEST(WireRateLimit, WhoIsNotLoggedInIsNotCounted) {
 }
 
 TEST(WireRateLimit, LoginIsLimitedWhateverComesOfIt) {
-  World world(limited_options());
+  LimitedWorld world;
   for (int call = 0; call < 10; ++call) {
     const Reply reply = world.post("/api/v1/login", "", R"({"user":"admin","password":"wrong"})");
     EXPECT_EQ(reply.status, 401);
@@ -311,9 +310,9 @@ TEST(WireRateLimit, LoginIsLimitedWhateverComesOfIt) {
 
 TEST(WireRateLimit, HeadersNameTheClientOnlyBehindProxies) {
   for (const std::uint32_t forwarded_count : {0U, 2U}) {
-    ApiOptions options = limited_options();
+    ApiOptions options = default_options();
     options.forwarded_count = forwarded_count;
-    World world(options);
+    LimitedWorld world(options);
     const auto remaining = [&world](const std::string& headers) {
       return world.post("/api/v1/login", headers, "{}").header("X-RateLimit-Remaining");
     };
