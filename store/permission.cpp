@@ -50,6 +50,8 @@ constexpr std::array<PermissionRow, kPermissionCount> kPermissions = {{
     {Permission::edit_other_user_password, "edit-other-user-password", kAdmins},
     {Permission::assign_roles, "assign-roles", kAdmins},
     {Permission::assign_admin_role, "assign-admin-role", kAdmins},
+    {Permission::view_privileged_setting, "view-privileged-setting", kAdmins},
+    {Permission::edit_privileged_setting, "edit-privileged-setting", kAdmins},
 }};
 
 // The rows stand in the order of the enumerations, so an index is a value.

@@ -72,6 +72,8 @@ enum class Permission : std::uint8_t {
   edit_other_user_password,
   assign_roles,
   assign_admin_role,
+  view_privileged_setting,
+  edit_privileged_setting,
   count_,
 };
 inline constexpr std::size_t kPermissionCount = static_cast<std::size_t>(Permission::count_);

@@ -168,6 +168,11 @@ inline constexpr FixedAnswer kLastAdmin{
     400, R"({"success":false,"error":"The last active admin can't be removed [error-last-admin]",)"
          R"("errorType":"error-last-admin"})"};
 
+// settings/:_id.
+inline constexpr FixedAnswer kSettingNotFound{
+    400, R"({"success":false,"error":"The setting does not exist [error-invalid-setting]",)"
+         R"("errorType":"error-invalid-setting"})"};
+
 // Section 3 and 9.18.
 inline constexpr FixedAnswer kGeneratingTokenNotAllowed{
     400,

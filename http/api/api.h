@@ -17,9 +17,10 @@
 
 namespace tokend::api {
 
-// POST routes under /api/v1 are rate limited (contract 9.9). Three endpoints check their permission
-// themselves, because they ask for none when the caller means itself: create_token (whose refusals
-// all look alike, 9.2), users_logout and users_update (which asks for one for each kind of change).
+// POST routes under /api/v1 are rate limited (contract 9.9). Some endpoints check their permission
+// themselves: settings, which asks for another one to read than to write, and those that ask for
+// none when the caller means itself: create_token (whose refusals all look alike, 9.2),
+// users_logout, and users_update (which asks for one for each kind of change).
 inline constexpr std::array kRoutes = {
     // clang-format off
     Route{"/api/v1/users.createToken",          Methods::post, Access::login, create_token},
@@ -60,6 +61,7 @@ inline constexpr std::array kRoutes = {
           store::Permission::access_permissions},
     Route{"/api/v1/roles.removeUserFromRole",   Methods::post, Access::login, roles_remove_user,
           store::Permission::access_permissions},
+    Route{"/api/v1/settings/:_id",      Methods::get_and_post, Access::login, settings},
     Route{"/api/v1/info",                       Methods::get,  Access::optional, info},
     Route{"/api/info",                          Methods::get,  Access::optional, info},
     Route{"/auth",                              Methods::get,  Access::gateway, auth},

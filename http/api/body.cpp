@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
 #include <string>
 
 #include "core/error.h"
@@ -50,10 +51,13 @@ std::size_t number_length(std::string_view text) noexcept {
 }
 
 // JSON sets no bounds on numbers but simdjson refuses what neither 64 bits nor a double can hold.
-// We never use a number of a body, so a well-formed one may be a zero. Whole scalars are looked at,
-// from delimiter to delimiter: a malformed one stays as it is and is refused.
+// The only numbers of a body that are used are whole ones, so a well-formed one that may be beyond
+// that becomes a fraction, which is as unusable. Whole scalars are looked at, from delimiter to
+// delimiter: a malformed one stays as it is and is refused.
 void replace_numbers(std::string_view json, std::string& out) {
   constexpr std::string_view kDelimiters = "[]{},: \t\r\n\"";
+  constexpr std::size_t kExcessiveCharactersMin = 5;  // such as 9e308
+  constexpr std::string_view kFraction = "0.5";
   out.clear();
   bool in_string = false;
   for (std::size_t at = 0; at < json.size();) {
@@ -66,8 +70,8 @@ void replace_numbers(std::string_view json, std::string& out) {
       in_string = byte == '"';
     } else {
       length = std::min(json.find_first_of(kDelimiters, at), json.size()) - at;
-      if (number_length(json.substr(at, length)) == length) {
-        out += '0';
+      if (length >= kExcessiveCharactersMin && number_length(json.substr(at, length)) == length) {
+        out += kFraction;
         at += length;
         continue;
       }
@@ -119,6 +123,16 @@ std::optional<bool> JsonValue::boolean() const noexcept {
   return value;
 }
 
+std::optional<std::int64_t> JsonValue::integer() const noexcept {
+  std::int64_t value = 0;
+  // As it was written: 1.0 has another type.
+  if (!document_ || !element_of(*this).is_int64() ||
+      element_of(*this).get_int64().get(value) != simdjson::SUCCESS) {
+    return {};
+  }
+  return value;
+}
+
 bool JsonValue::is_null() const noexcept { return document_ && element_of(*this).is_null(); }
 
 bool JsonValue::is_object() const noexcept { return document_ && element_of(*this).is_object(); }
@@ -166,6 +180,19 @@ std::optional<bool> Body::boolean(std::string_view key) const noexcept {
   if (given == "true") return true;
   if (given == "false") return false;
   return std::nullopt;
+}
+
+std::optional<std::int64_t> Body::integer(std::string_view key) const noexcept {
+  if (!form_) {
+    const auto value = json_.member(key);
+    return value ? value->integer() : std::nullopt;
+  }
+  const std::string_view given = form_->find(key).value_or(std::string_view());
+  const char* const end = given.data() + given.size();
+  std::int64_t value = 0;
+  const auto [rest, error] = std::from_chars(given.data(), end, value);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  return value;
 }
 
 // ---- Reading -----------------------------------------------------------------------------------

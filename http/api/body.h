@@ -9,6 +9,7 @@
 // read() on that core, which means: until the endpoint returns to the loop or answers.
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -27,6 +28,8 @@ class JsonValue {
 
   [[nodiscard]] std::optional<std::string_view> text() const noexcept;
   [[nodiscard]] std::optional<bool> boolean() const noexcept;
+  // Nothing when it is written with a fraction or an exponent, or 64 bits don't hold it.
+  [[nodiscard]] std::optional<std::int64_t> integer() const noexcept;
   [[nodiscard]] bool is_null() const noexcept;
   [[nodiscard]] bool is_object() const noexcept;
   [[nodiscard]] bool is_array() const noexcept;
@@ -63,6 +66,8 @@ class Body {
   [[nodiscard]] std::optional<std::string_view> name(std::string_view key) const noexcept;
   // A form says `true` or `false`.
   [[nodiscard]] std::optional<bool> boolean(std::string_view key) const noexcept;
+  // A form says it in decimal digits, with '-' in front of a negative one.
+  [[nodiscard]] std::optional<std::int64_t> integer(std::string_view key) const noexcept;
   // Nothing in a form, where every value is text.
   [[nodiscard]] std::optional<JsonValue> value(std::string_view key) const noexcept {
     return form_ ? std::nullopt : json_.member(key);

@@ -229,9 +229,15 @@ void Call::forbid() noexcept {
 }
 
 void Call::log_refusal(std::string_view reason, std::string_view target) noexcept {
+  log("refused ", reason, target);
+}
+
+void Call::log_change(std::string_view what) noexcept { log("changed ", what, {}); }
+
+void Call::log(std::string_view verb, std::string_view what, std::string_view target) noexcept {
   AddressText text;
   Line<kLogLineBytesMax> line;
-  line << "refused " << route_.path << ": " << reason << "; caller=";
+  line << verb << route_.path << ": " << what << "; caller=";
   line.printable(caller().id.view());
   if (!target.empty()) (line << " target=").printable(target);
   line << " address=" << to_text(address_, text);

@@ -77,6 +77,7 @@ class Call {
 
   // One line for the operator. `target` is a user's id or empty; never a secret.
   void log_refusal(std::string_view reason, std::string_view target = {}) noexcept;
+  void log_change(std::string_view what) noexcept;
 
  private:
   // False: there are none.
@@ -86,6 +87,7 @@ class Call {
   void admit(const store::User* user) noexcept;
   void refuse_body(BodyFault fault) noexcept;
   void refuse_too_many() noexcept;
+  void log(std::string_view verb, std::string_view what, std::string_view target) noexcept;
 
   Context& context_;
   http::Exchange& exchange_;

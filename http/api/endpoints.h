@@ -32,6 +32,7 @@ TOKEND_ENDPOINT(permissions_update);
 TOKEND_ENDPOINT(roles_list);
 TOKEND_ENDPOINT(roles_add_user);
 TOKEND_ENDPOINT(roles_remove_user);
+TOKEND_ENDPOINT(settings);
 TOKEND_ENDPOINT(info);
 TOKEND_ENDPOINT(livez);
 TOKEND_ENDPOINT(readyz);

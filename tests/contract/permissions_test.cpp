@@ -49,7 +49,9 @@ TEST_F(Permissions, DefaultsAreTheOriginals) {
            {"edit-other-user-info", R"(["admin"])"},
            {"edit-other-user-password", R"(["admin"])"},
            {"assign-roles", R"(["admin"])"},
-           {"assign-admin-role", R"(["admin"])"}}) {
+           {"assign-admin-role", R"(["admin"])"},
+           {"view-privileged-setting", R"(["admin"])"},
+           {"edit-privileged-setting", R"(["admin"])"}}) {
     EXPECT_TRUE(matches(body, R"(<any>{"_id":")" + permission +
                                   R"(","_updatedAt":"<time>","roles":)" + roles + "}<any>"))
         << permission << body;

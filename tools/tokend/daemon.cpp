@@ -185,6 +185,7 @@ std::expected<void, StartFailure> Daemon::open_store() {
                                           prepared->identity, committer_options(config_));
   if (!committer) return std::unexpected(failure_of(committer.error()));
   committer_ = std::move(*committer);
+  stored_settings_ = committer_->settings();
   return {};
 }
 
@@ -229,6 +230,12 @@ void Daemon::announce(const std::vector<std::string>& warnings) {
   if (!first_admin_.empty()) {
     info("first admin '" + first_admin_ + "' made" +
          (admin_password_file_.empty() ? "" : "; its password is in " + admin_password_file_));
+  }
+  for (std::size_t index = 0; index < store::kSettingCount; ++index) {
+    const auto key = static_cast<store::SettingKey>(index);
+    if (get(stored_settings_, key) != get(config_.settings, key)) {
+      info("as stored: " + std::string(id_of(key)));
+    }
   }
   if (!config_.create_tokens_for_users_secret.empty()) {
     info("issuing is on for requests with the secret");

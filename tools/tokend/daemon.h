@@ -85,6 +85,7 @@ class Daemon {
 
   std::string first_admin_;          // its name, when it was made by this start
   std::string admin_password_file_;  // where its password was written, if it was
+  store::Settings stored_settings_;  // those of the start
   bool failure_told_ = false;        // the signals' thread only
 };
 

@@ -50,6 +50,7 @@ void append_setting(const Setting& setting, std::string& out) {
     out += ", " + std::string(setting.original);
     out += reading_note(setting.reading);
   }
+  if (setting.stored) out += " *";
   out += "\n";
 }
 
@@ -99,6 +100,9 @@ std::string help_text() {
       "--config: --token-lifetime, TOKEND_TOKEN_LIFETIME, token_lifetime. A flag wins over the\n"
       "environment, which wins over the file, which wins over the default, shown in [].\n"
       "An empty variable counts as not set. Lists have commas between their items.\n\n"
+      "Those with a * can also be changed while the server runs, by POST settings/NAME with the\n"
+      "last of their names: what is set so is stored with the data and wins over the default. A\n"
+      "flag, a variable or the file wins over it, and a change is then refused.\n\n"
       "  --config FILE\n      The configuration file (TOML)\n      TOKEND_CONFIG\n"
       "  --print-config\n      Print the effective configuration as such a file, and exit\n"
       "  --version\n      Print the version, and exit\n"
