@@ -28,7 +28,10 @@ void Store::Impl::apply(Broadcast& broadcast) noexcept {
     users.remove(id);
   }
   if (broadcast.permissions_changed) permissions = broadcast.permissions;
-  if (broadcast.settings_changed) settings = broadcast.settings;
+  if (broadcast.settings_changed) {
+    settings = broadcast.settings;
+    if (settings_watcher) settings_watcher->on_settings_changed();
+  }
   users.release();
   broadcast.acknowledge();
 }
@@ -145,6 +148,10 @@ void Store::verify_password(VerifyPassword& operation) noexcept {
 
 const PermissionTable& Store::permissions() const noexcept { return impl_->permissions; }
 const Settings& Store::settings() const noexcept { return impl_->settings; }
+void Store::watch_settings(SettingsWatcher& watcher) noexcept {
+  CHECK(!impl_->settings_watcher);
+  impl_->settings_watcher = &watcher;
+}
 bool Store::healthy() const noexcept { return impl_->parts.committer.healthy(); }
 const Store::Counters& Store::counters() const noexcept { return impl_->counters; }
 

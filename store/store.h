@@ -48,6 +48,17 @@ struct StoreParts {
   core::Outbox* outbox = nullptr;
 };
 
+// Whoever derives something from the settings.
+class SettingsWatcher {
+ public:
+  // On the core's thread, between requests, when settings() has changed; before the change is
+  // answered.
+  virtual void on_settings_changed() noexcept = 0;
+
+ protected:
+  ~SettingsWatcher() = default;
+};
+
 // Constructed after Committer::open and before any thread runs: it joins the committer's replicas
 // and copies the permissions and settings. Destroyed after all threads ended.
 class Store {
@@ -70,6 +81,8 @@ class Store {
   [[nodiscard]] const PermissionTable& permissions() const noexcept;
   // The object stays the same; what it says changes between turns.
   [[nodiscard]] const Settings& settings() const noexcept;
+  // One at most. It stays until the core's thread has ended.
+  void watch_settings(SettingsWatcher& watcher) noexcept;
   // False after a failed sync: nothing is acknowledged until a restart.
   [[nodiscard]] bool healthy() const noexcept;
 

@@ -105,6 +105,7 @@ struct Store::Impl final : Replica {
   UserCache users;
   PermissionTable permissions;
   Settings settings;
+  SettingsWatcher* settings_watcher = nullptr;
   const std::uint32_t number;  // among the committer's replicas
 
   std::size_t continuations = 0;  // on the stack

@@ -11,6 +11,10 @@ namespace {
 
 // Of a preflight that is not allowed; text, as in the original.
 constexpr FixedAnswer kCorsNotEnabled{405, "CORS not enabled."};
+constexpr FixedAnswer kInvalidOrigin{403, "Invalid origin"};
+// Of one that is: the original's list, of which a route serves what Allow says.
+constexpr std::string_view kAllowMethods =
+    "Access-Control-Allow-Methods: GET, POST, PUT, DELETE, HEAD, PATCH\r\n";
 
 constexpr auto kPaths = [] {
   std::array<std::string_view, kRoutes.size()> paths;
@@ -81,7 +85,7 @@ Context::Context(const ApiOptions& api_options, const ApiParts& parts)
       settings(parts.store.settings()),
       limiter(parts.limiter),
       login_block(parts.login_block),
-      headers(api_options.instance_id),
+      cors(api_options.instance_id, settings),
       secret_digest(store::digest_of(api_options.create_tokens_secret)),
       body_reader(api_options.body_bytes_max) {
   answer_bytes.reserve(kAnswerBytesReserved);
@@ -89,7 +93,11 @@ Context::Context(const ApiOptions& api_options, const ApiParts& parts)
 
 Api::Api(const ApiOptions& options, const ApiParts& parts)
     : context_(options, parts),
-      router_(kPaths) {}
+      router_(kPaths) {
+  parts.store.watch_settings(*this);
+}
+
+void Api::on_settings_changed() noexcept { context_.cors.apply(context_.settings); }
 
 void Api::on_request(http::Exchange& exchange) noexcept {
   const http::Request& request = exchange.request();
@@ -108,30 +116,42 @@ void Api::on_request(http::Exchange& exchange) noexcept {
 
 void Api::answer_options(http::Exchange& exchange, const Route* route) noexcept {
   const http::Request& request = exchange.request();
+  const Cors& cors = context_.cors;
+  const Cors::Choice origin = cors.choose(request);
   std::string headers(route ? route->allow_header()
                             : std::string_view("Allow: GET, HEAD, POST, OPTIONS\r\n"));
-  if (is_under_api(request.path())) headers += context_.headers.api;
+  const bool under_api = is_under_api(request.path());
+  if (under_api) headers += cors.headers(origin).api;
   // Browsers send both headers with a preflight; either is enough to take it for one.
   const bool preflight =
       request.has(http::Header::origin) || request.has(http::Header::access_control_request_method);
   if (!preflight) return exchange.answer({.status = 204, .headers = headers, .body = {}});
+  const bool enabled = under_api && cors.enabled();
+  if (enabled && cors.grants(origin)) {
+    headers += kAllowMethods;
+    return exchange.answer({.status = 200, .headers = headers, .body = {}});
+  }
   headers += kTextType;
-  exchange.answer(
-      {.status = kCorsNotEnabled.status, .headers = headers, .body = kCorsNotEnabled.body});
+  const FixedAnswer& refusal = enabled ? kInvalidOrigin : kCorsNotEnabled;
+  exchange.answer({.status = refusal.status, .headers = headers, .body = refusal.body});
 }
 
 void Api::answer_without_route(http::Exchange& exchange, const FixedAnswer& fixed,
                                std::string_view more_headers) noexcept {
   std::string headers(kJsonType);
-  if (is_under_api(exchange.request().path())) headers += context_.headers.api;
+  const http::Request& request = exchange.request();
+  if (is_under_api(request.path())) {
+    headers += context_.cors.headers(context_.cors.choose(request)).api;
+  }
   headers += more_headers;
   exchange.answer({.status = fixed.status, .headers = headers, .body = fixed.body});
 }
 
 http::Answer Api::on_refusal(http::Refusal refusal) noexcept {
   const bool overloaded = refusal == http::Refusal::overloaded;
+  const HeaderBlocks& headers = context_.cors.headers(Cors::kNoOrigin);
   return {.status = http::status_of(refusal),
-          .headers = overloaded ? context_.headers.overload : context_.headers.refusal,
+          .headers = overloaded ? headers.overload : headers.refusal,
           .body = body_of(refusal),
           .close = true};
 }

@@ -71,15 +71,16 @@ inline constexpr std::array kRoutes = {
     // clang-format on
 };
 
-class Api final : public http::Application {
+class Api final : public http::Application, private store::SettingsWatcher {
  public:
-  // `options` and the parts must outlive it.
+  // `options` and the parts must outlive it. The store's settings are watched by it alone.
   Api(const ApiOptions& options, const ApiParts& parts);
 
   void on_request(http::Exchange& exchange) noexcept override;
   [[nodiscard]] http::Answer on_refusal(http::Refusal refusal) noexcept override;
 
  private:
+  void on_settings_changed() noexcept override;
   void answer_options(http::Exchange& exchange, const Route* route) noexcept;
   void answer_without_route(http::Exchange& exchange, const FixedAnswer& fixed,
                             std::string_view more_headers) noexcept;

@@ -75,6 +75,7 @@ const FixedAnswer& answer_to(BodyFault fault) noexcept {
 }  // namespace
 
 void Call::start() noexcept {
+  origin_ = context_.cors.choose(exchange_.request());
   if (route_.access == Access::open) return admit(nullptr);
   if (!read_credentials()) return admit_unknown(false);
   authenticate_.then<&Call::on_authenticated>(*this);
@@ -184,7 +185,7 @@ void Call::refuse_too_many() noexcept {
 }
 
 void Call::answer(int status, std::string_view body) noexcept {
-  const HeaderBlocks& blocks = context_.headers;
+  const HeaderBlocks& blocks = context_.cors.headers(origin_);
   if (!counted_ && status != 503) [[likely]] {
     return exchange_.answer({.status = status, .headers = blocks.api_json, .body = body});
   }

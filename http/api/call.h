@@ -96,6 +96,7 @@ class Call {
   RateLimiter::Verdict verdict_;
   std::int64_t window_ends_ms_ = 0;  // on the wall clock
   ClientAddress address_{};
+  Cors::Choice origin_ = Cors::kNoOrigin;  // the caller's page's
   bool counted_ = false;
   bool lost_ = false;  // the request could not be kept
   store::Authenticate authenticate_;

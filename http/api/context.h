@@ -7,7 +7,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "http/api/body.h"
-#include "http/api/headers.h"
+#include "http/api/cors.h"
 #include "http/api/login_block.h"
 #include "http/api/options.h"
 #include "http/api/rate_limit.h"
@@ -38,7 +38,7 @@ struct Context {
   RateLimiter& limiter;
   LoginBlock& login_block;
 
-  const HeaderBlocks headers;
+  Cors cors;
   // Of the secret, so that the comparison's time tells nothing about it, its length included.
   const store::Digest secret_digest;
   BodyReader body_reader;

@@ -95,12 +95,14 @@ class ChangeSetting final : public Call {
       return is_valid(update_.key, update_.value);
     }
     const auto text = body.text("value");
-    if (text) update_.value = std::string(*text);
-    return text && is_valid(update_.key, update_.value);
+    if (!text || !is_origin_list(*text)) return false;
+    update_.value = std::string(*text);
+    return is_valid(update_.key, update_.value);
   }
   void refuse_value() noexcept {
     const store::SettingValue now = get(context().settings, update_.key);
-    std::string after = " must be text";
+    std::string after(" ");
+    after += kOriginListWanted;
     if (std::holds_alternative<bool>(now)) after = " must be true or false";
     if (std::holds_alternative<std::int64_t>(now)) {
       after = " must be a whole number from 1 to " +

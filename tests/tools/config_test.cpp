@@ -56,7 +56,9 @@ class ConfigTest : public ::testing::Test {
 // A text that the setting takes and that is not its default.
 std::string sample_of(const Setting& setting, int which) {
   switch (setting.kind) {
-    case Kind::text: return "text" + std::to_string(which);
+    case Kind::text:
+      if (setting.name == "cors-origin") return "https://example.org:" + std::to_string(which);
+      return "text" + std::to_string(which);
     case Kind::list: return "127.0.0.1:" + std::to_string(4'000 + which);
     case Kind::count:
     case Kind::bytes:
@@ -232,6 +234,18 @@ TEST_F(ConfigTest, DefaultsAreThoseOfTheStoredSettings) {
     EXPECT_EQ(setting.least, bounds_of(*setting.stored).least) << setting.name;
     EXPECT_EQ(setting.greatest, bounds_of(*setting.stored).greatest) << setting.name;
   }
+}
+
+TEST_F(ConfigTest, CorsIsForAllOrForAListOfOrigins) {
+  EXPECT_FALSE(config_of({}).settings.cors);
+  EXPECT_EQ(config_of({}).settings.cors_origin, "*");
+  const Config config = config_of(
+      {}, {{"API_Enable_CORS", "true"}, {"API_CORS_Origin", "https://a.org, http://b.org:8080"}});
+  EXPECT_TRUE(config.settings.cors);
+  EXPECT_EQ(config.settings.cors_origin, "https://a.org, http://b.org:8080");
+  EXPECT_THAT(error_of({"--cors-origin", "example.org"}), HasSubstr("--cors-origin: must be *"));
+  const std::string path = "https://" + std::string(store::kSettingTextBytesMax, 'x');
+  EXPECT_THAT(error_of({"--cors-origin", path}), HasSubstr("--cors-origin"));
 }
 
 TEST_F(ConfigTest, PortChangesTheDefaultAddressOnly) {

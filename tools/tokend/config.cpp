@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "http/api/cors.h"
 #include "tools/tokend/config_file.h"
 #include "tools/tokend/settings.h"
 
@@ -143,6 +144,10 @@ Result<void> complete(Config& config) {
   if (auto read = read_secret_file(config.admin_pass_file, "--admin-pass", config.admin_pass);
       !read) {
     return read;
+  }
+  if (!api::is_origin_list(config.settings.cors_origin) ||
+      config.settings.cors_origin.size() > store::kSettingTextBytesMax) {
+    return fail(Errc::invalid, "--cors-origin: " + std::string(api::kOriginListWanted));
   }
   if (config.data.empty()) return fail(Errc::invalid, "--data: must name a directory");
   if (!std::has_single_bit(config.reactor.receive_buffers)) {

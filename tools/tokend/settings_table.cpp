@@ -16,6 +16,7 @@ constexpr std::string_view kServer = "Server";
 constexpr std::string_view kIssuing = "Issuing tokens";
 constexpr std::string_view kAdmin = "The first admin (read only while the store has no user)";
 constexpr std::string_view kRate = "Rate limit";
+constexpr std::string_view kBrowsers = "Browsers";
 constexpr std::string_view kHttp = "Limits of the wire (counts are per core)";
 constexpr std::string_view kStore = "Limits of the store";
 
@@ -248,6 +249,24 @@ constexpr Setting kSettings[] = {
      .target = TARGET(forwarded_count),
      .greatest = 100,
      .original = "HTTP_FORWARDED_COUNT"},
+
+    {.name = "cors",
+     .group = kBrowsers,
+     .kind = Kind::toggle,
+     .fallback = "false",
+     .help = "Answer preflights, so that pages of other origins may call",
+     .target = TARGET(settings.cors),
+     .original = "API_Enable_CORS",
+     .stored = store::SettingKey::cors},
+    {.name = "cors-origin",
+     .group = kBrowsers,
+     .kind = Kind::text,
+     .fallback = "*",
+     .help = "With --cors: * for all, or their origins with commas between them, such as "
+             "https://example.org; others may then read no answer",
+     .target = TARGET(settings.cors_origin),
+     .original = "API_CORS_Origin",
+     .stored = store::SettingKey::cors_origin},
 
     {.name = "connections-max",
      .group = kHttp,
