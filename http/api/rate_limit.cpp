@@ -12,8 +12,7 @@
 namespace tokend::api {
 namespace {
 
-// Two words that are swapped as one (cmpxchg16b). The halves are read separately: a torn pair can
-// exist in our hands but never survives the swap, which compares both.
+// Two words that are swapped as one (cmpxchg16b), and read one after the other (load()).
 __extension__ using Wide = unsigned __int128;
 using Half [[gnu::may_alias]] = std::uint64_t;
 
@@ -37,9 +36,18 @@ Entry make_entry(std::uint64_t key, std::int64_t start_ms, std::uint32_t count) 
   return {key, static_cast<std::uint64_t>(start_ms) << kCountBits | count};
 }
 
+// Never the key of one entry with the state of another. The swap compares both and would refuse
+// such a pair, but who looks for the entry to displace would take it for a young one and displace
+// another, and a client would have two entries. Ends because a key only changes when a client is
+// new.
 Entry load(const Wide& wide) noexcept {
   const auto* halves = reinterpret_cast<const Half*>(&wide);
-  return {__atomic_load_n(halves, __ATOMIC_RELAXED), __atomic_load_n(halves + 1, __ATOMIC_RELAXED)};
+  for (;;) {
+    const std::uint64_t key = __atomic_load_n(halves, __ATOMIC_ACQUIRE);
+    const std::uint64_t state = __atomic_load_n(halves + 1, __ATOMIC_ACQUIRE);
+    if (__atomic_load_n(halves, __ATOMIC_RELAXED) == key) [[likely]]
+      return {key, state};
+  }
 }
 
 bool swap(Wide& wide, const Entry& expected, const Entry& desired) noexcept {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -159,6 +160,30 @@ TEST(RateLimiter, ExactlyTheLimitIsAllowedOverManyThreads) {
     // Every number of remaining calls was told exactly once.
     EXPECT_EQ(remaining_sum[client].load(), std::uint64_t{kCallsMax} * (kCallsMax - 1) / 2);
   }
+}
+
+// A new client's first calls, on two threads at the same moment: both see an empty set, and only
+// one entry may come of it.
+TEST(RateLimiter, TheFirstCallsOfAClientShareOneEntryOverThreads) {
+  constexpr int kRounds = 20'000;
+  std::vector<std::unique_ptr<Limited>> limiters;
+  for (int round = 0; round < kRounds; ++round) {
+    limiters.push_back(std::make_unique<Limited>(RateLimiter::Limit{.calls_max = 1}, 4));
+  }
+  std::atomic<int> arrived{0};
+  std::atomic<int> allowed{0};
+  const auto call = [&] {
+    for (int round = 0; round < kRounds; ++round) {
+      arrived.fetch_add(1);
+      while (arrived.load() < 2 * (round + 1)) {
+      }
+      allowed += limiters[static_cast<std::size_t>(round)]->count(1, address(1), 1'000).allowed;
+    }
+  };
+  std::thread other(call);
+  call();
+  other.join();
+  EXPECT_EQ(allowed.load(), kRounds);
 }
 
 }  // namespace
