@@ -19,8 +19,6 @@ using core::Errc;
 using core::fail;
 using core::Result;
 
-constexpr std::string_view kDefaultSource = "default";
-
 // What stood on the command line; for each setting the texts of its flag, none when it is absent.
 struct Flags {
   std::vector<std::vector<std::string>> texts;

@@ -54,6 +54,9 @@ struct Setting {
 [[nodiscard]] std::string variable_of(const Setting& setting);
 [[nodiscard]] std::string key_of(const Setting& setting);
 
+// The source of a value that nobody gave.
+inline constexpr std::string_view kDefaultSource = "default";
+
 // A value as text, and where it came from. Only a list has more or fewer than one text.
 struct Value {
   std::vector<std::string> texts;

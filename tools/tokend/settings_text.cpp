@@ -133,6 +133,9 @@ std::string print_text(std::span<const Value> values) {
     // A secret is commented out so that the file can be read back without setting it to stars.
     if (setting.secret && !empty) {
       out += "# " + key_of(setting) + " = \"********\"";
+    } else if (setting.stored && value.source == kDefaultSource) {
+      // Read back, it would be given: what is stored would not hold, and could not be changed.
+      out += "# " + key_of(setting) + " = " + to_toml(setting, value);
     } else {
       out += key_of(setting) + " = " + to_toml(setting, value);
     }
