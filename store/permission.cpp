@@ -46,6 +46,7 @@ constexpr std::array<PermissionRow, kPermissionCount> kPermissions = {{
     {Permission::logout_other_user, "logout-other-user", kAdmins},
     {Permission::view_full_other_user_info, "view-full-other-user-info", kAdmins},
     {Permission::access_permissions, "access-permissions", kAdmins},
+    {Permission::introspect_tokens, "introspect-tokens", kAdmins},
 }};
 
 // The rows stand in the order of the enumerations, so an index is a value.

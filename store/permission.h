@@ -68,6 +68,7 @@ enum class Permission : std::uint8_t {
   logout_other_user,
   view_full_other_user_info,
   access_permissions,
+  introspect_tokens,  // beyond the original: of anybody's tokens
   count_,
 };
 inline constexpr std::size_t kPermissionCount = static_cast<std::size_t>(Permission::count_);

@@ -62,6 +62,11 @@ class Body {
   [[nodiscard]] std::optional<std::string_view> name(std::string_view key) const noexcept;
   // A form says `true` or `false`.
   [[nodiscard]] std::optional<bool> boolean(std::string_view key) const noexcept;
+  [[nodiscard]] bool is_form() const noexcept { return form_ != nullptr; }
+  // A form's field that stands there more than once.
+  [[nodiscard]] bool repeats(std::string_view key) const noexcept {
+    return form_ && form_->repeats(key);
+  }
   // Nothing in a form, where every value is text.
   [[nodiscard]] std::optional<JsonValue> value(std::string_view key) const noexcept {
     return form_ ? std::nullopt : json_.member(key);

@@ -11,6 +11,8 @@ namespace tokend::api {
 
 TOKEND_ENDPOINT(auth);
 TOKEND_ENDPOINT(create_token);
+TOKEND_ENDPOINT(introspect);
+TOKEND_ENDPOINT(introspect_batch);
 TOKEND_ENDPOINT(login);
 TOKEND_ENDPOINT(logout);
 TOKEND_ENDPOINT(me);

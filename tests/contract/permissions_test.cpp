@@ -45,7 +45,8 @@ TEST_F(Permissions, DefaultsAreTheOriginals) {
            {"edit-other-user-active-status", R"(["admin"])"},
            {"logout-other-user", R"(["admin"])"},
            {"view-full-other-user-info", R"(["admin"])"},
-           {"access-permissions", R"(["admin"])"}}) {
+           {"access-permissions", R"(["admin"])"},
+           {"introspect-tokens", R"(["admin"])"}}) {
     EXPECT_TRUE(matches(body, R"(<any>{"_id":")" + permission +
                                   R"(","_updatedAt":"<time>","roles":)" + roles + "}<any>"))
         << permission << body;
