@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
+#include <cmath>
 #include <string>
 
 #include "core/error.h"
@@ -49,9 +51,16 @@ std::size_t number_length(std::string_view text) noexcept {
   return at;
 }
 
+// Whether simdjson can hold a well-formed number, to be on the safe side.
+bool is_held(std::string_view number) noexcept {
+  double value = 0;
+  const auto parsed = std::from_chars(number.data(), number.data() + number.size(), value);
+  return parsed.ec == std::errc() && std::abs(value) < 1e18;
+}
+
 // JSON sets no bounds on numbers but simdjson refuses what neither 64 bits nor a double can hold.
-// We never use a number of a body, so a well-formed one may be a zero. Whole scalars are looked at,
-// from delimiter to delimiter: a malformed one stays as it is and is refused.
+// No number that large means anything to us, so it may be a zero. Whole scalars are looked at, from
+// delimiter to delimiter: a malformed one stays as it is and is refused.
 void replace_numbers(std::string_view json, std::string& out) {
   constexpr std::string_view kDelimiters = "[]{},: \t\r\n\"";
   out.clear();
@@ -66,7 +75,8 @@ void replace_numbers(std::string_view json, std::string& out) {
       in_string = byte == '"';
     } else {
       length = std::min(json.find_first_of(kDelimiters, at), json.size()) - at;
-      if (number_length(json.substr(at, length)) == length) {
+      const std::string_view scalar = json.substr(at, length);
+      if (number_length(scalar) == length && !is_held(scalar)) {
         out += '0';
         at += length;
         continue;
@@ -116,6 +126,12 @@ std::optional<std::string_view> JsonValue::text() const noexcept {
 std::optional<bool> JsonValue::boolean() const noexcept {
   bool value = false;
   if (!document_ || element_of(*this).get_bool().get(value) != simdjson::SUCCESS) return {};
+  return value;
+}
+
+std::optional<double> JsonValue::number() const noexcept {
+  double value = 0;
+  if (!document_ || element_of(*this).get_double().get(value) != simdjson::SUCCESS) return {};
   return value;
 }
 

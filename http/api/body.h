@@ -27,6 +27,9 @@ class JsonValue {
 
   [[nodiscard]] std::optional<std::string_view> text() const noexcept;
   [[nodiscard]] std::optional<bool> boolean() const noexcept;
+  // As a double holds it; one of more than 18 digits before the point or that no double reaches may
+  // be told as 0.
+  [[nodiscard]] std::optional<double> number() const noexcept;
   [[nodiscard]] bool is_object() const noexcept;
   [[nodiscard]] bool is_array() const noexcept;
   // A member of an object; of repeated keys the last. Nothing when this is not an object.

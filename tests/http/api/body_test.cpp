@@ -63,6 +63,19 @@ TEST_F(BodyTest, EveryInvalidJsonIsRefused) {
   }
 }
 
+TEST_F(BodyTest, NumbersAreReadBesideOnesThatNobodyCanHold) {
+  ASSERT_EQ(read(R"({"a":3600,"b":-1.5e2,"c":1e999,"d":[123456789012345678901234567890],"e":"1",)"
+                 R"("f":1E400,"g":12345678901})"),
+            BodyFault::none);
+  const auto number = [&](std::string_view key) { return body_.value(key)->number(); };
+  EXPECT_EQ(number("a"), 3600.0);
+  EXPECT_EQ(number("b"), -150.0);
+  EXPECT_EQ(number("c"), 0.0);
+  EXPECT_EQ(number("e"), std::nullopt);
+  EXPECT_EQ(number("g"), 12345678901.0);
+  EXPECT_EQ(JsonValue().number(), std::nullopt);
+}
+
 TEST_F(BodyTest, EveryValidObjectIsAccepted) {
   const std::vector<std::string> table = {"{}",
                                           " \t\r\n{ \"a\" : null } \n",
