@@ -35,6 +35,7 @@ struct Config {
   std::string create_tokens_for_users_secret;
   std::string create_tokens_for_users_secret_file;
   std::int64_t token_lifetime_ms = 0;
+  std::int64_t token_lifetime_ms_max = 0;
   std::size_t tokens_per_user_max = 0;
   std::size_t personal_tokens_per_user_max = 0;
   std::size_t tokens_max = 0;

@@ -57,6 +57,7 @@ api::ApiOptions api_options(const Config& config) {
   api::ApiOptions options;
   options.create_tokens_enabled = config.create_tokens_for_users;
   options.create_tokens_secret = config.create_tokens_for_users_secret;
+  options.token_lifetime_ms_max = config.token_lifetime_ms_max;
   options.rate_limit = {.enabled = config.rate_limiter,
                         .calls_max = static_cast<std::uint32_t>(config.rate_limiter_calls_max),
                         .window_ms = config.rate_limiter_window_ms,
