@@ -69,6 +69,7 @@ class WriteRules {
   Outcome update(UpdateUser& operation, Broadcast& broadcast);
   Outcome revoke_all(const UpdateUser& operation, bool crossed, const User& before, User& user,
                      Broadcast& broadcast);
+  Outcome collect(CollectTokens& operation);
   Outcome erase(DeleteUser& operation, Broadcast& broadcast);
   Outcome update(UpdatePermissions& operation, Broadcast& broadcast);
 
