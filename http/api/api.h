@@ -17,9 +17,9 @@
 
 namespace tokend::api {
 
-// POST routes under /api/v1 are rate limited (contract 9.9). Two endpoints check their permission
+// POST routes under /api/v1 are rate limited (contract 9.9). Some endpoints check their permission
 // themselves, because they ask for none when the caller means itself: create_token (whose refusals
-// all look alike, 9.2) and users_logout.
+// all look alike, 9.2), users_logout, users_list_tokens and users_revoke_token.
 inline constexpr std::array kRoutes = {
     // clang-format off
     Route{"/api/v1/users.createToken",          Methods::post, Access::login, create_token},
@@ -50,6 +50,8 @@ inline constexpr std::array kRoutes = {
           users_set_active_status, store::Permission::edit_other_user_active_status},
     Route{"/api/v1/users.info",                 Methods::get,  Access::login, users_info},
     Route{"/api/v1/users.list",                 Methods::get,  Access::login, users_list},
+    Route{"/api/v1/users.listTokens",           Methods::get,  Access::login, users_list_tokens},
+    Route{"/api/v1/users.revokeToken",          Methods::post, Access::login, users_revoke_token},
     Route{"/api/v1/permissions.listAll",        Methods::get,  Access::login,
           permissions_list_all},
     Route{"/api/v1/permissions.update",         Methods::post, Access::login, permissions_update,

@@ -5,7 +5,8 @@
 // `{"active":false}` is said of everything that does not authenticate: unknown, expired, revoked,
 // its holder deactivated (section 2.2). Times are NumericDates, whole seconds; `exp` is rounded
 // down, so that nobody takes a token for valid that is not any more, and left out of a token that
-// never expires. `token_type_hint` may be ignored (section 2.1), and is: tokens are of one kind.
+// never expires; `jti` is what users.listTokens calls `id`. `token_type_hint` may be ignored
+// (section 2.1), and is: tokens are of one kind.
 //
 // What memory knows is answered in the turn that it came in, and sends no message.
 
@@ -20,7 +21,7 @@ namespace tokend::api {
 namespace {
 
 // What memory is taken for at once; a longer result makes it grow.
-constexpr std::size_t kResultBytesExpected = 192;
+constexpr std::size_t kResultBytesExpected = 224;
 // Tokens of one batch.
 constexpr std::size_t kBatchTokensMax = 100;
 
@@ -42,12 +43,14 @@ bool is_decided(const store::Authenticate& checked) noexcept {
 }
 
 // While `checked.user` is valid.
-void write_introspection(JsonWriter& json, const store::Authenticate& checked) {
+void write_introspection(JsonWriter& json, store::Store& store,
+                         const store::Authenticate& checked) {
   json.begin_object().key("active").boolean(checked.result.has_value());
   if (checked.result) {
     const store::Caller& holder = checked.caller;
+    const store::TokenId token_id = store.id_of(holder.token);
     json.key("sub").text(holder.id.view()).key("username").text(checked.user->username);
-    json.key("token_type").text("Bearer");
+    json.key("token_type").text("Bearer").key("jti").text(store::view_of(token_id));
     json.key("iat").number(holder.token.issued_ms() / core::kMillisecondsPerSecond);
     if (holder.token_expires_ms != store::kNeverExpires) {
       json.key("exp").number(holder.token_expires_ms / core::kMillisecondsPerSecond);
@@ -75,7 +78,7 @@ class Introspect final : public Call {
   void on_checked() noexcept {
     if (!is_decided(check_)) return fail(check_.result.error());
     JsonWriter json = writer();
-    write_introspection(json, check_);
+    write_introspection(json, store(), check_);
     succeed(json);
   }
 
@@ -144,7 +147,7 @@ void IntrospectBatch::check_next() noexcept {
 }
 
 void IntrospectBatch::on_checked() noexcept {
-  if (is_decided(check_)) write_introspection(json_, check_);
+  if (is_decided(check_)) write_introspection(json_, store(), check_);
   ++index_;
   if (came_home_) {
     *came_home_ = true;

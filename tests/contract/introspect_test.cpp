@@ -23,7 +23,7 @@ class Introspection : public ServerSuite<Introspection> {
   }
   static std::string active(const Credentials& holder, const std::string& username) {
     return R"({"active":true,"sub":")" + holder.user_id + R"(","username":")" + username +
-           R"(","token_type":"Bearer","iat":<int>,"exp":<int>})";
+           R"(","token_type":"Bearer","jti":"<text>","iat":<int>,"exp":<int>})";
   }
 };
 
