@@ -139,6 +139,12 @@ bool JsonValue::is_object() const noexcept { return document_ && element_of(*thi
 
 bool JsonValue::is_array() const noexcept { return document_ && element_of(*this).is_array(); }
 
+std::size_t JsonValue::size() const noexcept {
+  dom::object object;
+  if (!document_ || element_of(*this).get_object().get(object) != simdjson::SUCCESS) return 0;
+  return object.size();
+}
+
 std::optional<JsonValue> JsonValue::member(std::string_view key) const noexcept {
   dom::object object;
   if (!document_ || element_of(*this).get_object().get(object) != simdjson::SUCCESS) return {};

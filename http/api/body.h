@@ -32,6 +32,8 @@ class JsonValue {
   [[nodiscard]] std::optional<double> number() const noexcept;
   [[nodiscard]] bool is_object() const noexcept;
   [[nodiscard]] bool is_array() const noexcept;
+  // Members of an object, repeated ones too; 0 when this is none.
+  [[nodiscard]] std::size_t size() const noexcept;
   // A member of an object; of repeated keys the last. Nothing when this is not an object.
   [[nodiscard]] std::optional<JsonValue> member(std::string_view key) const noexcept;
   // The elements of an array in order, until `visit` returns false. True when this is an array and
@@ -65,6 +67,8 @@ class Body {
   [[nodiscard]] std::optional<std::string_view> name(std::string_view key) const noexcept;
   // A form says `true` or `false`.
   [[nodiscard]] std::optional<bool> boolean(std::string_view key) const noexcept;
+  // Fields, repeated ones too.
+  [[nodiscard]] std::size_t size() const noexcept { return form_ ? form_->size() : json_.size(); }
   [[nodiscard]] bool is_form() const noexcept { return form_ != nullptr; }
   // A form's field that stands there more than once.
   [[nodiscard]] bool repeats(std::string_view key) const noexcept {

@@ -60,6 +60,8 @@ bool is_oneself(const Target& target, const store::User& user) noexcept {
 }
 
 bool CreateToken::read_lifetime(const Body& body) noexcept {
+  // The one has named the target.
+  if (body.size() < 2) return true;
   const auto value = body.value("lifetime");
   const auto text = value ? value->text() : body.is_form() ? body.text("lifetime") : std::nullopt;
   if (!value && !text) return true;

@@ -76,6 +76,18 @@ TEST_F(BodyTest, NumbersAreReadBesideOnesThatNobodyCanHold) {
   EXPECT_EQ(JsonValue().number(), std::nullopt);
 }
 
+TEST_F(BodyTest, FieldsAreCounted) {
+  EXPECT_EQ(Body().size(), 0U);
+  for (const auto& [bytes, size] : std::vector<std::pair<std::string, std::size_t>>{
+           {"{}", 0}, {R"({"a":{"b":1,"c":2}})", 1}, {R"({"a":1,"a":[1,2,3],"b":{}})", 3}}) {
+    ASSERT_EQ(read(bytes), BodyFault::none);
+    EXPECT_EQ(body_.size(), size) << bytes;
+  }
+  ASSERT_EQ(read_form("a=1&&a=2&b"), BodyFault::none);
+  EXPECT_EQ(body_.size(), 3U);
+  EXPECT_EQ(JsonValue().size(), 0U);
+}
+
 TEST_F(BodyTest, EveryValidObjectIsAccepted) {
   const std::vector<std::string> table = {"{}",
                                           " \t\r\n{ \"a\" : null } \n",
