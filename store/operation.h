@@ -43,6 +43,11 @@ class Operation : public core::Message {
     continuation_ = [](void* context) noexcept { (static_cast<Object*>(context)->*method)(); };
   }
 
+  void then(void* context, void (*continuation)(void*) noexcept) noexcept {
+    context_ = context;
+    continuation_ = continuation;
+  }
+
   // Set before the continuation runs.
   std::expected<void, core::Errc> result;
 
@@ -133,6 +138,17 @@ struct ListPersonalTokens : BlockingOperation {
   std::vector<PersonalToken> tokens;
 };
 
+// A token by its public id. Fails with not_found when there is none, or not any more.
+struct FindToken : BlockingOperation {
+  std::string_view id;  // in; not kept
+
+  // Out.
+  Locator locator;
+  UserId user;
+  TokenKind token_kind = TokenKind::login;
+  std::int64_t expires_ms = 0;
+};
+
 // ---- Writes. Durable before the continuation runs; revocations also acknowledged by all cores. --
 
 enum class WriteKind : std::uint8_t {
@@ -145,6 +161,7 @@ enum class WriteKind : std::uint8_t {
   delete_user,
   update_permissions,
   update_setting,
+  collect_tokens,  // writes nothing
 };
 
 [[nodiscard]] constexpr bool issues(WriteKind kind) noexcept {
@@ -258,6 +275,39 @@ struct UpdateUser : Write {
 struct DeleteUser : Write {
   DeleteUser() noexcept : Write(WriteKind::delete_user) {}
   UserId id;
+};
+
+// Which valid tokens a user holds, ascending: the committer's index knows. Whatever stands there is
+// durable when the answer comes. Fails with not_found when there is no such user.
+struct CollectTokens : Write {
+  CollectTokens() noexcept : Write(WriteKind::collect_tokens) {}
+  UserId user;
+
+  std::vector<Locator> tokens;
+  std::vector<PersonalToken> personal_tokens;  // more about those of `tokens` that are personal
+};
+
+// A page of a user's valid tokens in order of issue, dated and personal ones. Fails with not_found
+// when there is no such user.
+struct ListTokens : BlockingOperation {
+  UserId user;
+  std::size_t offset = 0;
+  std::size_t count = 50;
+
+  struct Token {
+    Locator locator;
+    TokenRecord record;
+  };
+  // Shorter than the page also where a token has been revoked since it was counted.
+  std::vector<Token> tokens;
+  std::size_t total = 0;
+  // Of all of the user's personal tokens: their names and last characters.
+  [[nodiscard]] const std::vector<PersonalToken>& personal_tokens() const noexcept {
+    return collect.personal_tokens;
+  }
+
+  // The store's own: the first of two trips.
+  CollectTokens collect;
 };
 
 struct UpdatePermissions : Write {

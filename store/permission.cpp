@@ -52,6 +52,7 @@ constexpr std::array<PermissionRow, kPermissionCount> kPermissions = {{
     {Permission::assign_admin_role, "assign-admin-role", kAdmins},
     {Permission::view_privileged_setting, "view-privileged-setting", kAdmins},
     {Permission::edit_privileged_setting, "edit-privileged-setting", kAdmins},
+    {Permission::introspect_tokens, "introspect-tokens", kAdmins},
 }};
 
 // The rows stand in the order of the enumerations, so an index is a value.

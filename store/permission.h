@@ -74,6 +74,7 @@ enum class Permission : std::uint8_t {
   assign_admin_role,
   view_privileged_setting,
   edit_privileged_setting,
+  introspect_tokens,  // beyond the original: of anybody's tokens
   count_,
 };
 inline constexpr std::size_t kPermissionCount = static_cast<std::size_t>(Permission::count_);

@@ -106,6 +106,10 @@ void Store::list_personal_tokens(ListPersonalTokens& operation) noexcept {
   impl_->send_to_worker(impl_->parts.readers, operation);
 }
 
+void Store::list_tokens(ListTokens& operation) noexcept { impl_->list_tokens(operation); }
+void Store::find_token(FindToken& operation) noexcept { impl_->find_token(operation); }
+TokenId Store::id_of(const Locator& token) noexcept { return impl_->token_ids.encode(token); }
+
 void Store::Impl::on_written(core::Message& message) noexcept {
   auto& write = static_cast<Write&>(message);
   Impl& store = of(write);
@@ -128,16 +132,18 @@ const IssueToken* Store::Impl::issue_behind(const core::Message& message) noexce
   return issues(write.kind) ? &static_cast<const IssueToken&>(write) : nullptr;
 }
 
-void Store::write(Write& operation) noexcept {
-  impl_->adopt(operation);
-  operation.deliver = &Impl::on_written;
-  core::Mailbox& committer = impl_->parts.committer.mailbox();
-  if (impl_->parts.outbox) {
-    impl_->parts.outbox->put(committer, operation);
+void Store::Impl::write(Write& operation) noexcept {
+  adopt(operation);
+  operation.deliver = &on_written;
+  core::Mailbox& committer = parts.committer.mailbox();
+  if (parts.outbox) {
+    parts.outbox->put(committer, operation);
   } else {
     committer.post(operation);
   }
 }
+
+void Store::write(Write& operation) noexcept { impl_->write(operation); }
 
 void Store::hash_password(HashPassword& operation) noexcept {
   impl_->send_to_worker(impl_->parts.hashers, operation);

@@ -21,6 +21,7 @@
 #include "core/mailbox.h"
 #include "core/outbox.h"
 #include "store/operation.h"
+#include "store/token_id.h"
 
 namespace tokend::store {
 
@@ -72,6 +73,10 @@ class Store {
   void find_user(FindUser& operation) noexcept;
   void list_users(ListUsers& operation) noexcept;
   void list_personal_tokens(ListPersonalTokens& operation) noexcept;
+  void list_tokens(ListTokens& operation) noexcept;
+  void find_token(FindToken& operation) noexcept;
+  // What a token of this store is called in public.
+  [[nodiscard]] TokenId id_of(const Locator& token) noexcept;
 
   void write(Write& operation) noexcept;
 

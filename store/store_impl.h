@@ -1,7 +1,7 @@
 #pragma once
 // The inside of store/store.h, for the files that implement it: store.cpp (the ways out and home,
-// what the committer says), authenticate.cpp, find_user.cpp and off_loop.cpp (what only workers
-// do).
+// what the committer says), authenticate.cpp, find_user.cpp, list_tokens.cpp and off_loop.cpp (what
+// only workers do).
 //
 // Concurrency: the core's thread, but for work(), which runs on a worker's and touches nothing but
 // its operation, the database and the options.
@@ -36,6 +36,7 @@ struct Store::Impl final : Replica {
         options(given_options),
         guard(given.guard ? *given.guard : own_guard),
         codec(given.committer.identity().token_key),
+        token_ids(given.committer.identity().token_key),
         tokens(given_options.token_cache_entries),
         users(given_options.user_cache_entries),
         permissions(given.committer.permissions()),
@@ -55,6 +56,7 @@ struct Store::Impl final : Replica {
   [[nodiscard]] static Impl& of(Operation& operation) noexcept {
     return *static_cast<Impl*>(operation.store);
   }
+  void write(Write& operation) noexcept;
   void finish(Operation& operation) noexcept;
   static void on_written(core::Message& message) noexcept;
   [[nodiscard]] static const IssueToken* issue_behind(const core::Message& message) noexcept;
@@ -79,6 +81,15 @@ struct Store::Impl final : Replica {
   void work(FindUser& operation) const noexcept;
   void on_worked(FindUser& operation) noexcept;
 
+  // ---- ListTokens and FindToken (list_tokens.cpp) ----
+  void list_tokens(ListTokens& operation) noexcept;
+  void on_collected(ListTokens& operation) noexcept;
+  void work(ListTokens& operation) const noexcept;
+  void on_worked(ListTokens& operation) noexcept { finish(operation); }
+  void find_token(FindToken& operation) noexcept;
+  void work(FindToken& operation) const noexcept;
+  void on_worked(FindToken& operation) noexcept;
+
   // ---- The rest ----
   void work(ListUsers& operation) const noexcept;
   void work(ListPersonalTokens& operation) const noexcept;
@@ -101,6 +112,7 @@ struct Store::Impl final : Replica {
   MissGuard own_guard;
   MissGuard& guard;
   TokenCodec codec;
+  TokenIdCodec token_ids;
   TokenCache tokens;
   UserCache users;
   PermissionTable permissions;

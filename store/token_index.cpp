@@ -195,6 +195,14 @@ void TokenIndex::sweep(std::int64_t now_ms, std::size_t count) noexcept {
   }
 }
 
+void TokenIndex::list(const UserId& user, std::int64_t now_ms, std::vector<Locator>& tokens) const {
+  const std::uint32_t number = find(user);
+  if (number == kNone) return;
+  for (const Entry& entry : users_[number].entries) {
+    if (!is_expired(entry, now_ms)) tokens.push_back(locator_of(entry));
+  }
+}
+
 std::size_t TokenIndex::tokens_of(const UserId& user) const noexcept {
   const std::uint32_t number = find(user);
   return number == kNone ? 0 : users_[number].entries.size();

@@ -60,6 +60,8 @@ class TokenIndex {
   [[nodiscard]] std::size_t tokens() const noexcept { return tokens_; }
   [[nodiscard]] std::size_t users() const noexcept { return users_.size(); }
   [[nodiscard]] std::size_t tokens_of(const UserId& user) const noexcept;
+  // Appends those that have not expired, ascending.
+  void list(const UserId& user, std::int64_t now_ms, std::vector<Locator>& tokens) const;
 
  private:
   // A locator without its shard, which is the same for all, and the expiry to the millisecond, both

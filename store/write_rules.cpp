@@ -104,6 +104,10 @@ bool WriteRules::write(Write& operation, Broadcast& broadcast) {
     case WriteKind::update_setting:
       operation.result = update(static_cast<const UpdateSetting&>(operation), broadcast);
       break;
+    case WriteKind::collect_tokens:
+      operation.result = collect(static_cast<CollectTokens&>(operation));
+      waits = false;
+      break;
   }
   return waits && operation.result.has_value();
 }
@@ -315,6 +319,22 @@ WriteRules::Outcome WriteRules::erase(DeleteUser& operation, Broadcast& broadcas
   --users_;
   active_admins_ -= is_active_admin(*user);
   broadcast.changed_users.push_back(user->id);
+  return {};
+}
+
+WriteRules::Outcome WriteRules::collect(CollectTokens& operation) {
+  const auto known = exists(Family::users, operation.user.view());
+  if (!known) return failed(known.error());
+  if (!*known) return failed(Errc::not_found);
+  auto personal = read_personal_tokens(operation.user);
+  if (!personal) return failed(personal.error());
+  operation.personal_tokens = *std::move(personal);
+  operation.tokens.clear();
+  index_.list(operation.user, now_ms_, operation.tokens);
+  for (const PersonalToken& token : operation.personal_tokens) {
+    operation.tokens.push_back(token.locator);
+  }
+  std::ranges::sort(operation.tokens);
   return {};
 }
 

@@ -73,6 +73,7 @@ class WriteRules {
   Outcome check_names(const ProfileChanges& changes, const User& before, UserConflict& conflict);
   Outcome revoke_all(const UpdateUser& operation, bool crossed, const User& before, User& user,
                      Broadcast& broadcast);
+  Outcome collect(CollectTokens& operation);
   Outcome erase(DeleteUser& operation, Broadcast& broadcast);
   Outcome update(UpdatePermissions& operation, Broadcast& broadcast);
 

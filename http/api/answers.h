@@ -207,4 +207,17 @@ inline constexpr FixedAnswer kUserNotInRole{
     400, R"({"success":false,"error":"User is not in this role [error-user-not-in-role]",)"
          R"("errorType":"error-user-not-in-role"})"};
 
+// RFC 6749, section 5.2, for routes of Access::oauth. The challenges that RFC 6750 wants beside
+// them are call.cpp's.
+inline constexpr FixedAnswer kInvalidClient{
+    401, R"({"error":"invalid_client",)"
+         R"("error_description":"The caller must present a valid token of its own"})"};
+inline constexpr FixedAnswer kInsufficientScope{
+    403, R"({"error":"insufficient_scope",)"
+         R"("error_description":"The caller must hold the permission for this"})"};
+inline constexpr FixedAnswer kMalformedRequest{
+    400, R"({"error":"invalid_request","error_description":"The body cannot be read"})"};
+inline constexpr FixedAnswer kTemporarilyUnavailable{503, R"({"error":"temporarily_unavailable"})"};
+inline constexpr FixedAnswer kServerError{500, R"({"error":"server_error"})"};
+
 }  // namespace tokend::api

@@ -24,7 +24,7 @@ constexpr auto kPaths = [] {
 
 // Only a caller who is known can hold a permission.
 static_assert(std::ranges::all_of(kRoutes, [](const Route& route) {
-  return !route.permission || route.access == Access::login;
+  return !route.permission || route.access == Access::login || route.access == Access::oauth;
 }));
 
 bool is_under_api(std::string_view path) noexcept {

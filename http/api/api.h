@@ -20,7 +20,8 @@ namespace tokend::api {
 // POST routes under /api/v1 are rate limited (contract 9.9). Some endpoints check their permission
 // themselves: settings, which asks for another one to read than to write, and those that ask for
 // none when the caller means itself: create_token (whose refusals all look alike, 9.2),
-// users_logout, and users_update (which asks for one for each kind of change).
+// users_logout, users_list_tokens, users_revoke_token, and users_update (which asks for one for
+// each kind of change).
 inline constexpr std::array kRoutes = {
     // clang-format off
     Route{"/api/v1/users.createToken",          Methods::post, Access::login, create_token},
@@ -52,6 +53,8 @@ inline constexpr std::array kRoutes = {
     Route{"/api/v1/users.update",               Methods::post, Access::login, users_update},
     Route{"/api/v1/users.info",                 Methods::get,  Access::login, users_info},
     Route{"/api/v1/users.list",                 Methods::get,  Access::login, users_list},
+    Route{"/api/v1/users.listTokens",           Methods::get,  Access::login, users_list_tokens},
+    Route{"/api/v1/users.revokeToken",          Methods::post, Access::login, users_revoke_token},
     Route{"/api/v1/permissions.listAll",        Methods::get,  Access::login,
           permissions_list_all},
     Route{"/api/v1/permissions.update",         Methods::post, Access::login, permissions_update,
@@ -65,6 +68,10 @@ inline constexpr std::array kRoutes = {
     Route{"/api/v1/info",                       Methods::get,  Access::optional, info},
     Route{"/api/info",                          Methods::get,  Access::optional, info},
     Route{"/auth",                              Methods::get,  Access::gateway, auth},
+    Route{"/oauth2/introspect",                 Methods::post, Access::oauth, introspect,
+          store::Permission::introspect_tokens, kInsufficientScope},
+    Route{"/oauth2/introspect/batch",           Methods::post, Access::oauth, introspect_batch,
+          store::Permission::introspect_tokens, kInsufficientScope},
     Route{"/livez",                             Methods::get,  Access::open,  livez},
     Route{"/readyz",                            Methods::get,  Access::open,  readyz},
     Route{"/health",                            Methods::get,  Access::open,  health},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
+#include <cmath>
 #include <string>
 
 #include "core/error.h"
@@ -50,13 +51,19 @@ std::size_t number_length(std::string_view text) noexcept {
   return at;
 }
 
+// Whether simdjson can hold a well-formed number, to be on the safe side.
+bool is_held(std::string_view number) noexcept {
+  double value = 0;
+  const auto parsed = std::from_chars(number.data(), number.data() + number.size(), value);
+  return parsed.ec == std::errc() && std::abs(value) < 1e18;
+}
+
 // JSON sets no bounds on numbers but simdjson refuses what neither 64 bits nor a double can hold.
-// The only numbers of a body that are used are whole ones, so a well-formed one that may be beyond
-// that becomes a fraction, which is as unusable. Whole scalars are looked at, from delimiter to
-// delimiter: a malformed one stays as it is and is refused.
+// No number that large means anything to us, so it may be a fraction, which integer() does not
+// tell either. Whole scalars are looked at, from delimiter to delimiter: a malformed one stays as
+// it is and is refused.
 void replace_numbers(std::string_view json, std::string& out) {
   constexpr std::string_view kDelimiters = "[]{},: \t\r\n\"";
-  constexpr std::size_t kExcessiveCharactersMin = 5;  // such as 9e308
   constexpr std::string_view kFraction = "0.5";
   out.clear();
   bool in_string = false;
@@ -70,7 +77,8 @@ void replace_numbers(std::string_view json, std::string& out) {
       in_string = byte == '"';
     } else {
       length = std::min(json.find_first_of(kDelimiters, at), json.size()) - at;
-      if (length >= kExcessiveCharactersMin && number_length(json.substr(at, length)) == length) {
+      const std::string_view scalar = json.substr(at, length);
+      if (number_length(scalar) == length && !is_held(scalar)) {
         out += kFraction;
         at += length;
         continue;
@@ -135,9 +143,21 @@ std::optional<std::int64_t> JsonValue::integer() const noexcept {
 
 bool JsonValue::is_null() const noexcept { return document_ && element_of(*this).is_null(); }
 
+std::optional<double> JsonValue::number() const noexcept {
+  double value = 0;
+  if (!document_ || element_of(*this).get_double().get(value) != simdjson::SUCCESS) return {};
+  return value;
+}
+
 bool JsonValue::is_object() const noexcept { return document_ && element_of(*this).is_object(); }
 
 bool JsonValue::is_array() const noexcept { return document_ && element_of(*this).is_array(); }
+
+std::size_t JsonValue::size() const noexcept {
+  dom::object object;
+  if (!document_ || element_of(*this).get_object().get(object) != simdjson::SUCCESS) return 0;
+  return object.size();
+}
 
 std::optional<JsonValue> JsonValue::member(std::string_view key) const noexcept {
   dom::object object;

@@ -31,8 +31,13 @@ class JsonValue {
   // Nothing when it is written with a fraction or an exponent, or 64 bits don't hold it.
   [[nodiscard]] std::optional<std::int64_t> integer() const noexcept;
   [[nodiscard]] bool is_null() const noexcept;
+  // As a double holds it; one of more than 18 digits before the point or that no double reaches may
+  // be told as 0.5.
+  [[nodiscard]] std::optional<double> number() const noexcept;
   [[nodiscard]] bool is_object() const noexcept;
   [[nodiscard]] bool is_array() const noexcept;
+  // Members of an object, repeated ones too; 0 when this is none.
+  [[nodiscard]] std::size_t size() const noexcept;
   // A member of an object; of repeated keys the last. Nothing when this is not an object.
   [[nodiscard]] std::optional<JsonValue> member(std::string_view key) const noexcept;
   // The elements of an array in order, until `visit` returns false. True when this is an array and
@@ -68,6 +73,13 @@ class Body {
   [[nodiscard]] std::optional<bool> boolean(std::string_view key) const noexcept;
   // A form says it in decimal digits, with '-' in front of a negative one.
   [[nodiscard]] std::optional<std::int64_t> integer(std::string_view key) const noexcept;
+  // Fields, repeated ones too.
+  [[nodiscard]] std::size_t size() const noexcept { return form_ ? form_->size() : json_.size(); }
+  [[nodiscard]] bool is_form() const noexcept { return form_ != nullptr; }
+  // A form's field that stands there more than once.
+  [[nodiscard]] bool repeats(std::string_view key) const noexcept {
+    return form_ && form_->repeats(key);
+  }
   // Nothing in a form, where every value is text.
   [[nodiscard]] std::optional<JsonValue> value(std::string_view key) const noexcept {
     return form_ ? std::nullopt : json_.member(key);

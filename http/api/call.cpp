@@ -42,11 +42,12 @@ constexpr std::size_t kHeaderLinesBytesMax = 1024;
 constexpr std::size_t kLogLineBytesMax = 512;
 
 // RFC 6750, section 3: nothing more is said where no credentials came.
-constexpr std::string_view kBearerWanted =
-    "Cache-Control: no-store\r\nWWW-Authenticate: Bearer realm=\"tokend\"\r\n";
+constexpr std::string_view kBearerWanted = "WWW-Authenticate: Bearer realm=\"tokend\"\r\n";
 constexpr std::string_view kBearerRefused =
-    "Cache-Control: no-store\r\n"
     "WWW-Authenticate: Bearer realm=\"tokend\", error=\"invalid_token\"\r\n";
+// Section 3.1. RFC 7662, section 2.3, sends there for a caller with insufficient privileges.
+constexpr std::string_view kBearerInsufficient =
+    "WWW-Authenticate: Bearer realm=\"tokend\", error=\"insufficient_scope\"\r\n";
 
 // RFC 6750, section 2.1; the scheme's case does not matter (RFC 9110, section 11.1). Empty: another
 // scheme.
@@ -91,7 +92,7 @@ void Call::start() noexcept {
 
 bool Call::read_credentials() noexcept {
   const http::Request& asked = exchange_.request();
-  if (route_.access == Access::gateway && asked.has(http::Header::authorization)) {
+  if (takes_bearer_token() && asked.has(http::Header::authorization)) {
     const std::string_view token = bearer_token_of(asked.header(http::Header::authorization));
     // Whoever sends two kinds of credentials would be told of one what is true of the other.
     if (token.empty() || asked.repeated(http::Header::authorization) ||
@@ -115,7 +116,7 @@ bool Call::read_credentials() noexcept {
 
 void Call::on_authenticated() noexcept {
   if (came_home_) *came_home_ = true;
-  if (lost_) return answer(kServiceUnavailable);
+  if (lost_) return fail(core::Errc::full);
   if (authenticate_.result) return admit(authenticate_.user);
   if (authenticate_.result.error() != core::Errc::not_found) {
     return fail(authenticate_.result.error());
@@ -124,11 +125,17 @@ void Call::on_authenticated() noexcept {
 }
 
 void Call::admit_unknown(bool had_credentials) noexcept {
+  const std::string_view challenge = had_credentials ? kBearerRefused : kBearerWanted;
   switch (route_.access) {
     case Access::open:
     case Access::optional: return admit(nullptr);
     case Access::login: return answer(kNotLoggedIn);
-    case Access::gateway: return answer_bare(401, had_credentials ? kBearerRefused : kBearerWanted);
+    case Access::gateway: {
+      Line<kHeaderLinesBytesMax> lines;
+      lines << "Cache-Control: no-store\r\n" << challenge;
+      return answer_bare(401, lines.view());
+    }
+    case Access::oauth: return answer_oauth(kInvalidClient.status, kInvalidClient.body, challenge);
   }
 }
 
@@ -138,7 +145,7 @@ void Call::admit(const store::User* user) noexcept {
   const bool post = asked.method() == http::Method::post;
 
   const store::Settings& settings = context_.settings;
-  if (post && settings.rate_limiter &&
+  if (post && settings.rate_limiter && route_.access != Access::oauth &&
       !(user && allows(store::Permission::api_bypass_rate_limit))) {
     const RateLimiter::Limit limit{
         .calls_max = static_cast<std::uint32_t>(settings.rate_limiter_calls_max),
@@ -173,7 +180,9 @@ bool Call::read_query(Body& fields) noexcept {
   return false;
 }
 
-void Call::refuse_body(BodyFault fault) noexcept { answer(answer_to(fault)); }
+void Call::refuse_body(BodyFault fault) noexcept {
+  answer(route_.access == Access::oauth ? kMalformedRequest : answer_to(fault));
+}
 
 void Call::refuse_too_many() noexcept {
   const std::int64_t seconds =
@@ -185,6 +194,7 @@ void Call::refuse_too_many() noexcept {
 }
 
 void Call::answer(int status, std::string_view body) noexcept {
+  if (route_.access == Access::oauth) return answer_oauth(status, body);
   const HeaderBlocks& blocks = context_.cors.headers(origin_);
   if (!counted_ && status != 503) [[likely]] {
     return exchange_.answer({.status = status, .headers = blocks.api_json, .body = body});
@@ -197,6 +207,14 @@ void Call::answer(int status, std::string_view body) noexcept {
           << "\r\nX-RateLimit-Remaining: " << std::int64_t{verdict_.remaining}
           << "\r\nX-RateLimit-Reset: " << window_ends_ms_ << "\r\n";
   }
+  exchange_.answer({.status = status, .headers = lines.view(), .body = body});
+}
+
+void Call::answer_oauth(int status, std::string_view body, std::string_view challenge) noexcept {
+  Line<kHeaderLinesBytesMax> lines;
+  lines << kOauthJson << challenge;
+  if (status == 403) lines << kBearerInsufficient;
+  if (status == 503) lines << kRetryAfter;
   exchange_.answer({.status = status, .headers = lines.view(), .body = body});
 }
 
@@ -221,6 +239,7 @@ void Call::refuse(std::string_view before, std::string_view subject, std::string
 
 void Call::fail(core::Errc code) noexcept {
   const bool later = code == core::Errc::full || code == core::Errc::unavailable;
+  if (route_.access == Access::oauth) return answer(later ? kTemporarilyUnavailable : kServerError);
   answer(later ? kServiceUnavailable : kInternalServerError);
 }
 

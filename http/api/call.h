@@ -83,11 +83,15 @@ class Call {
   // False: there are none.
   [[nodiscard]] bool read_credentials() noexcept;
   void on_authenticated() noexcept;
+  [[nodiscard]] bool takes_bearer_token() const noexcept {
+    return route_.access == Access::gateway || route_.access == Access::oauth;
+  }
   void admit_unknown(bool had_credentials) noexcept;
   void admit(const store::User* user) noexcept;
   void refuse_body(BodyFault fault) noexcept;
   void refuse_too_many() noexcept;
   void log(std::string_view verb, std::string_view what, std::string_view target) noexcept;
+  void answer_oauth(int status, std::string_view body, std::string_view challenge = "") noexcept;
 
   Context& context_;
   http::Exchange& exchange_;

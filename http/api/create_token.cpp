@@ -2,12 +2,17 @@
 // 9.2). The order of the checks is the contract's: an outsider learns nothing about which users
 // exist, and all refusals after "a target was named" look the same to the client. Why it was
 // refused goes to the log.
+//
+// Beyond the original: a `lifetime`, in seconds or as "15m", "12h", "7d", for this one token. The
+// answer then carries `expiresAt` as well.
 
-#include <cstring>
+#include <charconv>
+#include <cmath>
 
 #include "http/api/call.h"
 #include "http/api/endpoints.h"
 #include "http/api/target.h"
+#include "http/api/text.h"
 
 namespace tokend::api {
 namespace {
@@ -18,6 +23,9 @@ class CreateToken final : public Call {
 
  private:
   void run(const Body& body, const store::User* user) noexcept override;
+  // False: there is a `lifetime`, and it is none.
+  [[nodiscard]] bool read_lifetime(const Body& body) noexcept;
+  void refuse_lifetime() noexcept;
   void on_target_found() noexcept;
   void issue_for(const store::UserId& target) noexcept;
   void on_issued() noexcept;
@@ -29,6 +37,7 @@ class CreateToken final : public Call {
     answer(kNotAuthorized);
   }
 
+  std::int64_t lifetime_ms_ = 0;  // 0: none was asked for
   Steps<store::FindUser, store::IssueToken> steps_;
 };
 
@@ -50,6 +59,38 @@ bool is_oneself(const Target& target, const store::User& user) noexcept {
   return target.value == user.username || store::fold(target.value) == store::fold(user.username);
 }
 
+bool CreateToken::read_lifetime(const Body& body) noexcept {
+  // The one has named the target.
+  if (body.size() < 2) return true;
+  const auto value = body.value("lifetime");
+  const auto text = value ? value->text() : body.is_form() ? body.text("lifetime") : std::nullopt;
+  if (!value && !text) return true;
+  const std::int64_t max_ms = context().options.token_lifetime_ms_max;
+  if (text) {
+    lifetime_ms_ = parse_lifetime_ms(trim(*text), max_ms).value_or(0);
+  } else {
+    const double seconds = value->number().value_or(0);
+    const std::int64_t seconds_max = max_ms / core::kMillisecondsPerSecond;
+    if (seconds < 1 || seconds > static_cast<double>(seconds_max) ||
+        seconds != std::trunc(seconds)) {
+      return false;
+    }
+    lifetime_ms_ = static_cast<std::int64_t>(seconds) * core::kMillisecondsPerSecond;
+  }
+  return lifetime_ms_ > 0 && lifetime_ms_ <= max_ms;
+}
+
+void CreateToken::refuse_lifetime() noexcept {
+  char digits[24];
+  const char* end =
+      std::to_chars(digits, digits + sizeof(digits),
+                    context().options.token_lifetime_ms_max / core::kMillisecondsPerSecond)
+          .ptr;
+  refuse(R"(The 'lifetime' param must be whole seconds or a text such as '15m', '12h' or '7d', )"
+         R"(of at least 1 and at most )",
+         {digits, static_cast<std::size_t>(end - digits)}, " seconds", "error-invalid-lifetime");
+}
+
 void CreateToken::run(const Body& body, const store::User* user) noexcept {
   if (const std::string_view reason = gate(body); !reason.empty()) {
     return refuse_not_authorized(reason);
@@ -59,6 +100,7 @@ void CreateToken::run(const Body& body, const store::User* user) noexcept {
   if (!allows(store::Permission::user_generate_access_token) && !is_oneself(*target, *user)) {
     return refuse_not_authorized("no permission");
   }
+  if (!read_lifetime(body)) return refuse_lifetime();
   // Whether an id is somebody's and active is decided where the token is made: the committer knows
   // everyone whom it issues for, so looking here as well would only cost.
   if (target->key == store::UserKey::id) {
@@ -88,6 +130,7 @@ void CreateToken::issue_for(const store::UserId& target) noexcept {
   issue.user = target;
   issue.issuer = caller().id;
   issue.token_kind = store::TokenKind::issued;
+  issue.lifetime_ms = lifetime_ms_;
   issue.address = address();
   issue.then<&CreateToken::on_issued>(*this);
   store().write(issue);
@@ -108,6 +151,10 @@ void CreateToken::on_issued() noexcept {
   append_escaped(out, issued.user.view());
   out += R"(","authToken":")";
   out += store::view_of(issued.token);
+  if (lifetime_ms_ > 0) {
+    out += R"(","expiresAt":")";
+    out += view_of(iso_time(issued.expires_ms));
+  }
   out += R"("},"success":true})";
   answer(200, out);
 }

@@ -11,6 +11,8 @@ namespace tokend::api {
 
 TOKEND_ENDPOINT(auth);
 TOKEND_ENDPOINT(create_token);
+TOKEND_ENDPOINT(introspect);
+TOKEND_ENDPOINT(introspect_batch);
 TOKEND_ENDPOINT(login);
 TOKEND_ENDPOINT(logout);
 TOKEND_ENDPOINT(me);
@@ -20,11 +22,13 @@ TOKEND_ENDPOINT(users_generate_personal_access_token);
 TOKEND_ENDPOINT(users_get_personal_access_tokens);
 TOKEND_ENDPOINT(users_info);
 TOKEND_ENDPOINT(users_list);
+TOKEND_ENDPOINT(users_list_tokens);
 TOKEND_ENDPOINT(users_logout);
 TOKEND_ENDPOINT(users_logout_other_clients);
 TOKEND_ENDPOINT(users_regenerate_personal_access_token);
 TOKEND_ENDPOINT(users_remove_other_tokens);
 TOKEND_ENDPOINT(users_remove_personal_access_token);
+TOKEND_ENDPOINT(users_revoke_token);
 TOKEND_ENDPOINT(users_set_active_status);
 TOKEND_ENDPOINT(users_update);
 TOKEND_ENDPOINT(permissions_list_all);

@@ -1,5 +1,6 @@
 #include "http/api/form.h"
 
+#include <algorithm>
 #include <ranges>
 
 #include "http/api/text.h"
@@ -70,6 +71,10 @@ std::optional<std::string_view> FormFields::find(std::string_view name) const no
     if (field.name == name) return field.value;
   }
   return std::nullopt;
+}
+
+bool FormFields::repeats(std::string_view name) const noexcept {
+  return std::ranges::count(fields_, name, &Field::name) > 1;
 }
 
 }  // namespace tokend::api

@@ -24,6 +24,8 @@ class FormFields {
   // False when malformed; the form is empty then.
   [[nodiscard]] bool parse(std::string_view encoded) noexcept;
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept;
+  [[nodiscard]] std::size_t size() const noexcept { return fields_.size(); }
+  [[nodiscard]] bool repeats(std::string_view name) const noexcept;
 
  private:
   struct Field {

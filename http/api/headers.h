@@ -12,6 +12,9 @@ namespace tokend::api {
 inline constexpr std::string_view kJsonType = "Content-Type: application/json\r\n";
 inline constexpr std::string_view kTextType = "Content-Type: text/plain; charset=utf-8\r\n";
 inline constexpr std::string_view kRetryAfter = "Retry-After: 1\r\n";
+// RFC 6749, section 5.1.
+inline constexpr std::string_view kOauthJson =
+    "Content-Type: application/json\r\nCache-Control: no-store\r\nPragma: no-cache\r\n";
 
 struct HeaderBlocks {
   // `origin_lines` say which origin may read the answers.

@@ -29,6 +29,8 @@ struct ApiOptions {
   bool create_tokens_enabled = false;
   // CREATE_TOKENS_FOR_USERS_SECRET; empty: none is demanded.
   std::string create_tokens_secret;
+  // The longest `lifetime` that users.createToken takes.
+  std::int64_t token_lifetime_ms_max = 365LL * 24 * 3600 * 1000;
   // The limit itself is one of the store's settings.
   RateLimitOptions rate_limit;
   LoginBlockOptions login_block;

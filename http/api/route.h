@@ -21,6 +21,8 @@ enum class Access : std::uint8_t {
   optional,  // a caller who is logged in is told more
   login,     // 401 without
   gateway,   // likewise, but a bearer token is as good, and the 401 asks for one (RFC 6750)
+  oauth,     // as gateway; errors are RFC 6749's, and calls are not counted: whoever may make them
+             // makes one for each request of its own
 };
 
 struct Route {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 
+#include "core/clock.h"
 #include "store/token.h"
 
 namespace tokend::api {
@@ -109,6 +110,24 @@ std::string sha256_hex(std::string_view password) {
     hex += kHex[byte & 15];
   }
   return hex;
+}
+
+std::optional<std::int64_t> parse_lifetime_ms(std::string_view text, std::int64_t max_ms) noexcept {
+  std::int64_t unit_ms = core::kMillisecondsPerSecond;
+  if (!text.empty() && (text.back() < '0' || text.back() > '9')) {
+    switch (text.back()) {
+      case 's': break;
+      case 'm': unit_ms *= 60; break;
+      case 'h': unit_ms *= 60 * 60; break;
+      case 'd': unit_ms *= 24 * 60 * 60; break;
+      default: return std::nullopt;
+    }
+    text.remove_suffix(1);
+  }
+  std::size_t count = 0;
+  const auto count_max = static_cast<std::size_t>(max_ms / unit_ms + 1);
+  if (!parse_count(text, count_max, count)) return std::nullopt;
+  return static_cast<std::int64_t>(count) * unit_ms;
 }
 
 bool parse_count(std::string_view text, std::size_t max, std::size_t& count) noexcept {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,11 @@ using IsoTime = std::array<char, 24>;
 
 // What a password becomes before it is hashed or compared: lower-case hex of its SHA-256.
 [[nodiscard]] std::string sha256_hex(std::string_view password);
+
+// Seconds, or a whole number with s, m, h or d: "900", "15m", "12h", "7d". Nothing when malformed;
+// what is longer than `max_ms` comes back as something longer than that.
+[[nodiscard]] std::optional<std::int64_t> parse_lifetime_ms(std::string_view text,
+                                                            std::int64_t max_ms) noexcept;
 
 // Decimal digits only; at most `max` (larger numbers come back as `max`). False when malformed.
 [[nodiscard]] bool parse_count(std::string_view text, std::size_t max, std::size_t& count) noexcept;

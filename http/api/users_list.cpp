@@ -1,18 +1,12 @@
 // GET users.list: a page of users in order of their names (contract 4.3, 9.15).
 
-#include <limits>
-
 #include "http/api/call.h"
 #include "http/api/endpoints.h"
-#include "http/api/text.h"
+#include "http/api/page.h"
 #include "http/api/user_json.h"
 
 namespace tokend::api {
 namespace {
-
-constexpr std::size_t kCountDefault = 50;
-constexpr std::size_t kCountMax = 100;
-constexpr std::size_t kOffsetMax = std::numeric_limits<std::uint32_t>::max();
 
 class UserList final : public Call {
  public:
@@ -22,14 +16,7 @@ class UserList final : public Call {
   void run(const Body&, const store::User*) noexcept override {
     Body fields;
     if (!read_query(fields)) return;
-    const auto count = fields.name("count");
-    const auto offset = fields.name("offset");
-    if ((count && !parse_count(*count, kCountMax, list_.count)) ||
-        (offset && !parse_count(*offset, kOffsetMax, list_.offset))) {
-      return answer(kInvalidPage);
-    }
-    // 0 asks the original for everything, which it does not give either.
-    if (!count || list_.count == 0) list_.count = kCountDefault;
+    if (!read_page(fields, list_.offset, list_.count)) return answer(kInvalidPage);
     list_.then<&UserList::on_listed>(*this);
     store().list_users(list_);
   }

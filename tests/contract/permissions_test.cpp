@@ -51,7 +51,8 @@ TEST_F(Permissions, DefaultsAreTheOriginals) {
            {"assign-roles", R"(["admin"])"},
            {"assign-admin-role", R"(["admin"])"},
            {"view-privileged-setting", R"(["admin"])"},
-           {"edit-privileged-setting", R"(["admin"])"}}) {
+           {"edit-privileged-setting", R"(["admin"])"},
+           {"introspect-tokens", R"(["admin"])"}}) {
     EXPECT_TRUE(matches(body, R"(<any>{"_id":")" + permission +
                                   R"(","_updatedAt":"<time>","roles":)" + roles + "}<any>"))
         << permission << body;

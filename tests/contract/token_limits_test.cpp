@@ -67,6 +67,41 @@ TEST_F(TokenLimit, LoginCountsAndEnforcesToo) {
   expect_newest_alive(tokens, kTokensMax);
 }
 
+TEST_F(TokenLimit, ALifetimeOfItsOwnIsToldAndKept) {
+  const Person person = make_user();
+  const Response response =
+      create_token(R"({"userId":")" + person.id + R"(","lifetime":2})", &admin());
+  const auto issued = std::chrono::steady_clock::now();
+  EXPECT_TRUE(answers(response, 200,
+                      R"({"data":{"userId":"<id>","authToken":"<token>","expiresAt":"<time>"},)"
+                      R"("success":true})"));
+  const Credentials token{person.id, string_field(response.body, "authToken")};
+  EXPECT_TRUE(client().authenticates(token));
+  const Response longer = client().post(kCreateToken, "userId=" + person.id + "&lifetime=7d",
+                                        &admin(), "application/x-www-form-urlencoded");
+  EXPECT_TRUE(answers(longer, 200, R"({"data":{<any>"expiresAt":"<time>"},"success":true})"));
+  std::this_thread::sleep_until(issued + std::chrono::milliseconds(2020));
+  EXPECT_FALSE(client().authenticates(token));
+  EXPECT_TRUE(client().authenticates({person.id, string_field(longer.body, "authToken")}));
+}
+
+TEST(TokenLifetimeMax, IsASettingOfTheServer) {
+  ServerProcess own({.environment = {{"TOKEND_TOKEN_LIFETIME_MAX", "1h"}}});
+  ASSERT_TRUE(own.start()) << own.report();
+  ApiClient client(own);
+  const Credentials admin = client.login_admin();
+  const auto with = [&](const std::string& value) {
+    return client.post(kCreateToken,
+                       R"({"userId":")" + admin.user_id + R"(","lifetime":")" + value + R"("})",
+                       &admin);
+  };
+  EXPECT_TRUE(answers(with("1h"), 200, R"({"data":{<any>"expiresAt":"<time>"},"success":true})"));
+  EXPECT_TRUE(answers(with("2h"), 400,
+                      R"({"success":false,"error":"<text>at most 3600 seconds )"
+                      R"([error-invalid-lifetime]","errorType":"error-invalid-lifetime"})"));
+  EXPECT_EQ(own.stop(), 0) << own.report();
+}
+
 TEST_F(TokenLimit, RemovedTokensMakeRoom) {
   const Person person = make_user();
   std::vector<Credentials> tokens;

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <set>
 
+#include "http/api/options.h"
 #include "tools/tokend/settings.h"
 
 namespace tokend::tools {
@@ -64,7 +65,7 @@ std::string sample_of(const Setting& setting, int which) {
     case Kind::bytes:
       if (setting.name == "receive-buffers") return std::to_string(1 << which);
       return std::to_string(setting.least + 7 + which);
-    case Kind::duration: return std::to_string(100 + which) + "ms";
+    case Kind::duration: return std::to_string(setting.least + 100 + which) + "ms";
     case Kind::toggle: return setting.fallback == "true" ? "false" : "true";
     case Kind::cpus: return std::to_string(which);
     case Kind::choice: return std::string(setting.choices.substr(setting.choices.rfind('|') + 1));
@@ -100,6 +101,7 @@ TEST_F(ConfigTest, DefaultsAreComplete) {
   EXPECT_EQ(config.listen, std::vector<std::string>{"127.0.0.1:3000"});
   EXPECT_EQ(config.data, "./data");
   EXPECT_EQ(config.settings.token_lifetime_ms, 90LL * 86'400'000);
+  EXPECT_EQ(config.token_lifetime_ms_max, api::ApiOptions().token_lifetime_ms_max);
   EXPECT_EQ(config.tokens_per_user_max, 50U);
   EXPECT_EQ(config.personal_tokens_per_user_max, 100U);
   EXPECT_FALSE(config.create_tokens_for_users);

@@ -40,6 +40,7 @@ struct Config {
   bool create_tokens_for_users = false;
   std::string create_tokens_for_users_secret;
   std::string create_tokens_for_users_secret_file;
+  std::int64_t token_lifetime_ms_max = 0;
   std::size_t tokens_per_user_max = 0;
   std::size_t personal_tokens_per_user_max = 0;
   std::size_t tokens_max = 0;

@@ -57,6 +57,7 @@ api::ApiOptions api_options(const Config& config) {
   api::ApiOptions options;
   options.create_tokens_enabled = config.create_tokens_for_users;
   options.create_tokens_secret = config.create_tokens_for_users_secret;
+  options.token_lifetime_ms_max = config.token_lifetime_ms_max;
   options.rate_limit = {.entries_max = config.rate_limiter_entries, .restarts_when_spent = false};
   options.login_block = {
       .enabled = config.login_block,

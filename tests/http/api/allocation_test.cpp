@@ -53,6 +53,23 @@ TEST(Allocation, ReadsFromMemoryAllocateNothing) {
   }
 }
 
+TEST(Allocation, IntrospectionFromMemoryAllocatesNothing) {
+  World world;
+  const std::string body = "token=" + world.new_user("bob").token;
+  const std::string text = "POST /oauth2/introspect HTTP/1.1\r\nHost: x\r\n" +
+                           world.admin().headers() +
+                           "Content-Type: application/x-www-form-urlencoded\r\n" +
+                           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  for (int round = 0; round < 3; ++round) {
+    Prepared request(text);
+    const std::size_t before = allocation_count();
+    world.feed(request.bytes());
+    const std::size_t made = allocation_count() - before;
+    EXPECT_EQ(world.take_reply().status, 200);
+    EXPECT_TRUE(round == 0 || made == 0) << made;
+  }
+}
+
 TEST(Allocation, CreateTokenAllocatesNothingOnItsCore) {
   ApiOptions options = testing::default_options();
   options.create_tokens_secret = "secret";

@@ -63,6 +63,31 @@ TEST_F(BodyTest, EveryInvalidJsonIsRefused) {
   }
 }
 
+TEST_F(BodyTest, NumbersAreReadBesideOnesThatNobodyCanHold) {
+  ASSERT_EQ(read(R"({"a":3600,"b":-1.5e2,"c":1e999,"d":[123456789012345678901234567890],"e":"1",)"
+                 R"("f":1E400,"g":12345678901})"),
+            BodyFault::none);
+  const auto number = [&](std::string_view key) { return body_.value(key)->number(); };
+  EXPECT_EQ(number("a"), 3600.0);
+  EXPECT_EQ(number("b"), -150.0);
+  EXPECT_EQ(number("c"), 0.5);
+  EXPECT_EQ(number("e"), std::nullopt);
+  EXPECT_EQ(number("g"), 12345678901.0);
+  EXPECT_EQ(JsonValue().number(), std::nullopt);
+}
+
+TEST_F(BodyTest, FieldsAreCounted) {
+  EXPECT_EQ(Body().size(), 0U);
+  for (const auto& [bytes, size] : std::vector<std::pair<std::string, std::size_t>>{
+           {"{}", 0}, {R"({"a":{"b":1,"c":2}})", 1}, {R"({"a":1,"a":[1,2,3],"b":{}})", 3}}) {
+    ASSERT_EQ(read(bytes), BodyFault::none);
+    EXPECT_EQ(body_.size(), size) << bytes;
+  }
+  ASSERT_EQ(read_form("a=1&&a=2&b"), BodyFault::none);
+  EXPECT_EQ(body_.size(), 3U);
+  EXPECT_EQ(JsonValue().size(), 0U);
+}
+
 TEST_F(BodyTest, EveryValidObjectIsAccepted) {
   const std::vector<std::string> table = {"{}",
                                           " \t\r\n{ \"a\" : null } \n",

@@ -46,6 +46,98 @@ TEST(CreateToken, TheAnswerIsTheOriginalsToTheByte) {
   EXPECT_TRUE(world.is_logged_in({id, text_after(reply.body, R"("authToken":")")}));
 }
 
+constexpr std::string_view kFormType = "Content-Type: application/x-www-form-urlencoded\r\n";
+
+std::string bad_lifetime(const std::string& seconds_max) {
+  return "{\"success\":false,\"error\":\"The 'lifetime' param must be whole seconds or a text such "
+         "as '15m', '12h' or '7d', of at least 1 and at most " +
+         seconds_max +
+         " seconds [error-invalid-lifetime]\",\"errorType\":\"error-invalid-lifetime\"}";
+}
+
+TEST(CreateToken, ALifetimeIsToldAndEndsTheTokenToTheMillisecond) {
+  World world;
+  const std::string id = world.create_user("bob");
+  const Credentials admin = world.admin();
+  // The clock of a World stands at 2025-10-09T08:53:20.000Z.
+  for (const std::string& body :
+       {R"({"userId":")" + id + R"(","lifetime":900})",
+        R"({"userId":")" + id + R"(","lifetime":9e2})",
+        R"({"lifetime":"900","userId":")" + id + R"("})",
+        std::string(R"({"username":"bob","lifetime":" 15m "})"),
+        std::string(R"({"username":"bob","lifetime":1,"lifetime":"900s","x":1e999})")}) {
+    const Reply reply = world.post(kPath, admin, body);
+    const std::string token = text_after(reply.body, R"("authToken":")");
+    EXPECT_EQ(reply.status, 200);
+    EXPECT_EQ(reply.body, R"({"data":{"userId":")" + id + R"(","authToken":")" + token +
+                              R"(","expiresAt":"2025-10-09T09:08:20.000Z"},"success":true})")
+        << body;
+  }
+  const Reply form =
+      world.post(kPath, admin.headers() + std::string(kFormType), "username=bob&lifetime=15m");
+  EXPECT_EQ(text_after(form.body, R"("expiresAt":")"), "2025-10-09T09:08:20.000Z");
+  EXPECT_EQ(
+      text_after(
+          world.post(kPath, admin.headers() + std::string(kFormType), "username=bob&lifetime=90")
+              .body,
+          R"("expiresAt":")"),
+      "2025-10-09T08:54:50.000Z");
+
+  const Credentials bob{id, text_after(form.body, R"("authToken":")")};
+  world.clock.advance_ms(15 * 60'000 - 1);
+  EXPECT_TRUE(world.is_logged_in(bob));
+  world.clock.advance_ms(1);
+  EXPECT_FALSE(world.is_logged_in(bob));
+}
+
+TEST(CreateToken, ALifetimeThatIsNoneIsRefusedAndIssuesNothing) {
+  World world;
+  world.create_user("bob");
+  const Credentials admin = world.admin();
+  const std::size_t issued = world.committer->counters().tokens_issued;
+  for (const std::string value :
+       {"0", "-1", "0.5", "1.5", "1e999", "true", "null", "[]", "{}", R"("")", R"(" ")",
+        R"("soon")", R"("15M")", R"("1.5h")", R"("-1m")", R"("0d")", "31536001", R"("366d")",
+        "123456789012345678901234567890"}) {
+    const Reply reply = world.post(kPath, admin, R"({"username":"bob","lifetime":)" + value + "}");
+    EXPECT_EQ(reply.status, 400) << value;
+    EXPECT_EQ(reply.body, bad_lifetime("31536000")) << value;
+  }
+  for (const std::string value : {"", "1e3", "1y", "366d"}) {
+    const Reply reply = world.post(kPath, admin.headers() + std::string(kFormType),
+                                   "username=bob&lifetime=" + value);
+    EXPECT_EQ(reply.status, 400) << value;
+    EXPECT_EQ(reply.body, bad_lifetime("31536000")) << value;
+  }
+  EXPECT_EQ(world.committer->counters().tokens_issued, issued);
+}
+
+TEST(CreateToken, TheLongestLifetimeIsASetting) {
+  ApiOptions options = default_options();
+  options.token_lifetime_ms_max = 3'600'000;
+  World world(options);
+  const Credentials admin = world.admin();
+  const auto with = [&](const std::string& value) {
+    return world.post(kPath, admin, R"({"username":"admin","lifetime":)" + value + "}");
+  };
+  for (const std::string value : {"3600", R"("60m")", R"("1h")"}) {
+    EXPECT_EQ(with(value).status, 200) << value;
+  }
+  for (const std::string value : {"3601", R"("61m")", R"("2h")", R"("1d")"}) {
+    EXPECT_EQ(with(value).body, bad_lifetime("3600")) << value;
+  }
+  // The setting bounds what is asked for, not what the server gives by itself.
+  expect_issued_for(world.post(kPath, admin, R"({"username":"admin"})"), world.admin_id);
+}
+
+TEST(CreateToken, OutsidersLearnNothingFromALifetime) {
+  World world;
+  const Credentials eve = world.new_user("eve");
+  const Reply reply = world.post(kPath, eve, R"({"username":"admin","lifetime":"nonsense"})");
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_EQ(reply.body, kNotAuthorizedBody);
+}
+
 TEST(CreateToken, EveryWayToNameTheTargetIsServed) {
   World world;
   const std::string id = world.create_user("Bob.Smith");

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace tokend::api {
 namespace {
@@ -49,6 +51,30 @@ TEST(Text, IsoTimesHaveMillisecondsAndZ) {
 
 TEST(Text, PasswordsBecomeLowerCaseHexSha256) {
   EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST(Text, LifetimesAreSecondsOrHaveAUnit) {
+  constexpr std::int64_t kDay = 86'400'000;
+  for (const auto& [text, expected_ms] :
+       std::vector<std::pair<std::string, std::int64_t>>{{"1", 1'000},
+                                                         {"900", 900'000},
+                                                         {"30s", 30'000},
+                                                         {"15m", 900'000},
+                                                         {"12h", 43'200'000},
+                                                         {"7d", 7 * kDay},
+                                                         {"007d", 7 * kDay},
+                                                         {"0", 0},
+                                                         {"0h", 0}}) {
+    EXPECT_EQ(parse_lifetime_ms(text, 7 * kDay), expected_ms) << text;
+  }
+  for (const std::string text : {"", "d", "m15", "15 m", "15M", "1.5h", "-1", "+1", "1e3", "1w",
+                                 "1ms", "1d1h", "15m ", "0x10"}) {
+    EXPECT_FALSE(parse_lifetime_ms(text, 7 * kDay)) << text;
+  }
+  for (const std::string text :
+       {"604801", "8d", "99999999999999999999999d", "18446744073709551617s", "213503982335d"}) {
+    EXPECT_GT(parse_lifetime_ms(text, 7 * kDay), 7 * kDay) << text;
+  }
 }
 
 TEST(Text, CountsAreDecimalAndBounded) {

@@ -1,0 +1,228 @@
+// GET /auth behind a real nginx with auth_request: what a gateway makes of our answers.
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "core/error.h"
+#include "tests/contract/contract_suite.h"
+
+namespace tokend::tests {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kNginx = "/usr/sbin/nginx";
+
+constexpr Milliseconds kStartTimeout{20'000};
+
+// A loopback port that was free a moment ago.
+std::uint16_t free_port() {
+  const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* const plain = reinterpret_cast<sockaddr*>(&address);
+  CHECK(probe >= 0 && bind(probe, plain, size) == 0 && getsockname(probe, plain, &size) == 0);
+  close(probe);
+  return ntohs(address.sin_port);
+}
+
+// nginx in front of an application that says what it was told. One process, ended by its id.
+class Nginx {
+ public:
+  explicit Nginx(std::uint16_t tokend_port) : tokend_port_(tokend_port) {}
+
+  // False: report why by log(). Another program may have taken the port meanwhile: then another
+  // port is tried.
+  [[nodiscard]] bool start() {
+    for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+      port_ = free_port();
+      const std::string folder = directory_.path();
+      std::ofstream(folder + "/nginx.conf") << configuration();
+      child_ = std::make_unique<ChildProcess>(
+          Launch{.program = kNginx,
+                 .arguments = {"-e", "stderr", "-p", folder, "-c", folder + "/nginx.conf"},
+                 .environment = {},
+                 .stderr_path = folder + "/stderr"});
+      if (serves()) return true;
+    }
+    return false;
+  }
+
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] std::string log() const { return read_whole_file(directory_.path() + "/stderr"); }
+  [[nodiscard]] int stop() {
+    child_->send_signal(SIGQUIT);
+    return child_->wait(Milliseconds(20'000)).value_or(-1);
+  }
+
+ private:
+  static constexpr int kAttemptsMax = 5;
+
+  // Waits until somebody answers at the port and it is the process that we started.
+  [[nodiscard]] bool serves() {
+    const auto deadline = std::chrono::steady_clock::now() + kStartTimeout;
+    while (std::chrono::steady_clock::now() < deadline) {
+      const bool connected = HttpClient({.port = port_}).connected();
+      if (child_->wait(Milliseconds(connected ? 0 : 10))) return false;
+      if (connected) return true;
+    }
+    return false;
+  }
+  [[nodiscard]] std::string configuration() const {
+    const std::string folder = directory_.path();
+    std::string text = R"(daemon off;
+master_process off;
+error_log stderr warn;
+pid FOLDER/pid;
+events { worker_connections 64; }
+http {
+  access_log off;
+  client_body_temp_path FOLDER/body;
+  proxy_temp_path FOLDER/proxy;
+  fastcgi_temp_path FOLDER/fastcgi;
+  uwsgi_temp_path FOLDER/uwsgi;
+  scgi_temp_path FOLDER/scgi;
+  upstream tokend {
+    server 127.0.0.1:TOKEND;
+    keepalive 4;
+  }
+  server {
+    listen 127.0.0.1:GATEWAY;
+    location = /who {
+      internal;
+      proxy_pass http://tokend/auth;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Content-Length "";
+      proxy_pass_request_body off;
+    }
+    location / {
+      auth_request /who;
+      auth_request_set $user_id $upstream_http_x_user_id;
+      auth_request_set $user_roles $upstream_http_x_user_roles;
+      proxy_set_header X-User-Id $user_id;
+      proxy_set_header X-User-Roles $user_roles;
+      proxy_set_header X-Auth-Token "";
+      proxy_set_header Authorization "";
+      proxy_pass http://unix:FOLDER/application;
+    }
+  }
+  server {
+    listen unix:FOLDER/application;
+    location / {
+      return 200 "$request_method $http_x_user_id $http_x_user_roles $http_x_auth_token$http_authorization";
+    }
+  }
+}
+)";
+    replace_all(text, "FOLDER", folder);
+    replace_all(text, "TOKEND", std::to_string(tokend_port_));
+    replace_all(text, "GATEWAY", std::to_string(port()));
+    return text;
+  }
+  static void replace_all(std::string& text, const std::string& word, const std::string& value) {
+    for (std::size_t at = 0; (at = text.find(word, at)) != std::string::npos; at += value.size()) {
+      text.replace(at, word.size(), value);
+    }
+  }
+
+  TemporaryDirectory directory_;
+  const std::uint16_t tokend_port_;
+  std::uint16_t port_ = 0;
+  std::unique_ptr<ChildProcess> child_;
+};
+
+class Gateway : public ServerSuite<Gateway> {
+ protected:
+  void SetUp() override {
+    ServerSuite::SetUp();
+    ASSERT_TRUE(std::filesystem::exists(kNginx)) << "nginx is missing: tools/dependencies";
+    nginx_ = std::make_unique<Nginx>(server().port());
+    ASSERT_TRUE(nginx_->start()) << nginx_->log();
+  }
+  void TearDown() override {
+    if (nginx_) {
+      EXPECT_EQ(nginx_->stop(), 0) << nginx_->log();
+    }
+    ServerSuite::TearDown();
+  }
+  Nginx& nginx() { return *nginx_; }
+  Response ask(const Call& call) { return HttpClient({.port = nginx().port()}).exchange(call); }
+  Response get(HeaderList headers) {
+    return ask({.target = "/things", .headers = std::move(headers)});
+  }
+
+ private:
+  std::unique_ptr<Nginx> nginx_;
+};
+
+TEST_F(Gateway, LetsAHolderThroughAndTellsTheApplicationWhoItIs) {
+  const Person person = make_user(R"(,"roles":["user","moderator"])");
+  const Credentials token = client().issue(admin(), person.id);
+  const std::string told = "GET " + person.id + " moderator,user ";
+  EXPECT_TRUE(answers(get(headers_of(token)), 200, told)) << nginx().log();
+  EXPECT_TRUE(answers(get({{"Authorization", "Bearer " + token.token}}), 200, told));
+  // A request with a body is asked about without it.
+  EXPECT_TRUE(answers(ask({.method = "POST",
+                           .target = "/things",
+                           .headers = headers_of(token),
+                           .body = std::string(10'000, 'x')}),
+                      200, "POST " + person.id + " moderator,user "));
+}
+
+TEST_F(Gateway, WhatAClientClaimsToBeIsNotBelieved) {
+  const Person person = make_user();
+  const Credentials token = client().issue(admin(), person.id);
+  EXPECT_TRUE(answers(get({{"Authorization", "Bearer " + token.token}, {"X-User-Roles", "admin"}}),
+                      200, "GET " + person.id + " user "));
+  EXPECT_EQ(get({{"X-User-Id", admin().user_id}, {"X-User-Roles", "admin"}}).status, 401);
+}
+
+TEST_F(Gateway, TurnsEverybodyElseAwayWithOurChallenge) {
+  const Response unknown = get({});
+  EXPECT_EQ(unknown.status, 401);
+  EXPECT_EQ(unknown.header("WWW-Authenticate"), R"(Bearer realm="tokend")");
+  const Response wrong = get({{"Authorization", "Bearer " + std::string(43, 'A')}});
+  EXPECT_EQ(wrong.status, 401);
+  EXPECT_EQ(wrong.header("WWW-Authenticate"), R"(Bearer realm="tokend", error="invalid_token")");
+}
+
+TEST_F(Gateway, ARevokedTokenIsRefusedFromTheNextRequestOn) {
+  const Person person = make_user();
+  const Credentials token = client().issue(admin(), person.id);
+  for (int round = 0; round < 20; ++round) EXPECT_EQ(get(headers_of(token)).status, 200);
+  ASSERT_EQ(client().post("/api/v1/logout", "", &token).status, 200);
+  EXPECT_EQ(get(headers_of(token)).status, 401);
+  // nginx keeps its connections to us and had nothing to complain of.
+  EXPECT_THAT(nginx().log(), Not(HasSubstr("upstream")));
+}
+
+TEST(GatewayWithoutTokend, LetsNobodyThrough) {
+  ServerProcess own;
+  ASSERT_TRUE(own.start()) << own.report();
+  Nginx nginx(own.port());
+  ASSERT_TRUE(nginx.start()) << nginx.log();
+  ApiClient client(own);
+  const Credentials admin = client.login_admin();
+  const Call call{.target = "/things", .headers = headers_of(admin)};
+  EXPECT_EQ(HttpClient({.port = nginx.port()}).exchange(call).status, 200);
+  EXPECT_EQ(own.stop(), 0) << own.report();
+  EXPECT_EQ(HttpClient({.port = nginx.port()}).exchange(call).status, 500);
+  EXPECT_EQ(nginx.stop(), 0) << nginx.log();
+}
+
+}  // namespace
+}  // namespace tokend::tests
