@@ -16,8 +16,13 @@ constexpr std::size_t kFramingBytes = 256;
 
 ExchangePool::ExchangePool(const SessionLimits& limits, core::BlockPool& blocks)
     : blocks_(blocks),
-      buffers_(limits.kept_requests_max,
-               limits.header_bytes_max + limits.body_bytes_max + kFramingBytes),
+      buffers_({limits.kept_requests_max,
+                limits.header_bytes_max + limits.body_bytes_max + kFramingBytes},
+               limits.large_body_path.empty()
+                   ? RequestBuffers::Size{}
+                   : RequestBuffers::Size{limits.large_requests_max,
+                                          limits.header_bytes_max + limits.large_body_bytes_max +
+                                              kFramingBytes}),
       exchanges_(limits.exchanges_max, sizeof(Exchange)) {}
 
 Exchange* ExchangePool::take() noexcept {

@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 ParserLimits parser_limits(const SessionLimits& limits) noexcept {
-  return {limits.header_bytes_max, limits.target_bytes_max, limits.body_bytes_max};
+  return {limits.header_bytes_max, limits.target_bytes_max, limits.body_bytes_max,
+          limits.large_body_path, std::max(limits.body_bytes_max, limits.large_body_bytes_max)};
 }
 
 std::int64_t after(std::int64_t moment_ns, std::int64_t delay_ms) noexcept {
@@ -143,7 +144,7 @@ std::span<char> HttpSession::advance(std::span<char> bytes) noexcept {
 
 bool HttpSession::gather(const char* request, std::size_t held, std::size_t more) noexcept {
   RequestBuffers& buffers = core_.exchanges.buffers();
-  const std::size_t wanted = std::min(held + more, buffers.bytes_max());
+  const std::size_t wanted = std::min(held + more, buffers.bytes_max(parser_.in_large_body()));
   if (gathered_ && gathered_.capacity >= wanted) return true;
   RequestBuffer larger = buffers.take(wanted);
   if (!larger) return false;

@@ -107,7 +107,7 @@ void Parser::begin() noexcept {
   stopped_ = in_name_ = in_value_ = false;
   keep_alive_ = awaits_continue_ = is_head_ = false;
   connection_close_ = connection_keep_alive_ = false;
-  has_length_ = has_coding_ = has_expect_ = false;
+  has_length_ = has_coding_ = has_expect_ = large_body_ = false;
   line_end_ = 0;
   method_ = target_ = version_ = {};
   request_.present_ = request_.repeated_ = 0;

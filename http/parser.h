@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "http/chunked.h"
 #include "http/message.h"
@@ -21,6 +22,9 @@ struct ParserLimits {
   std::size_t header_bytes_max = 16 * 1024;  // request line and header section with its empty line
   std::size_t target_bytes_max = 8 * 1024;
   std::size_t body_bytes_max = 64 * 1024;
+  // Of requests for exactly this path; empty: there is none.
+  std::string_view large_body_path;
+  std::size_t large_body_bytes_max = 0;
 };
 
 class Parser {
@@ -60,6 +64,8 @@ class Parser {
   [[nodiscard]] bool in_body() const noexcept {
     return phase_ == Phase::sized_body || phase_ == Phase::chunked_body;
   }
+  // Head seen, body not: it may be longer than `body_bytes_max`.
+  [[nodiscard]] bool in_large_body() const noexcept { return in_body() && large_body_; }
   // Head seen: whether the connection stays open after this request.
   [[nodiscard]] bool keep_alive() const noexcept { return keep_alive_; }
   // The client waits for "100 Continue" before it sends its body, of which no byte has come.
@@ -131,6 +137,7 @@ class Parser {
   bool has_length_ = false;
   bool has_coding_ = false;
   bool has_expect_ = false;
+  bool large_body_ = false;
   std::uint32_t line_end_ = 0;
   Span method_;
   Span target_;

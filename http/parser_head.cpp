@@ -241,13 +241,16 @@ bool Parser::accept_head() noexcept {
   if (expects && !equals_lower(text(expect_), "100-continue")) {
     return refused(Refusal::expectation_failed);
   }
-  if (length > limits_.body_bytes_max) return refused(Refusal::content_too_large);
+  large_body_ = !limits_.large_body_path.empty() && text(request_.path_) == limits_.large_body_path;
+  const std::size_t body_bytes_max =
+      large_body_ ? limits_.large_body_bytes_max : limits_.body_bytes_max;
+  if (length > body_bytes_max) return refused(Refusal::content_too_large);
 
   keep_alive_ = !connection_close_ && (http_1_1 || connection_keep_alive_);
   awaits_continue_ = expects && (has_coding_ || length > 0);
   if (has_coding_) {
     phase_ = Phase::chunked_body;
-    chunked_.start(limits_.body_bytes_max);
+    chunked_.start(body_bytes_max);
   } else if (length > 0) {
     phase_ = Phase::sized_body;
     body_left_ = length;

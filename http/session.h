@@ -34,6 +34,11 @@ struct SessionLimits {
   std::size_t header_bytes_max = 16 * 1024;  // request line and header section
   std::size_t target_bytes_max = 8 * 1024;
   std::size_t body_bytes_max = 64 * 1024;
+  // The one path whose bodies may be longer than that, if there is one, and how many of its
+  // requests a core may hold in parts or kept at once; 503 above.
+  std::string_view large_body_path;
+  std::size_t large_body_bytes_max = 1024 * 1024;
+  std::size_t large_requests_max = 16;
   std::size_t output_bytes_max = 256 * 1024;  // unsent; no further request is read above it
   std::size_t kept_requests_max = 4'096;      // requests of one core held in parts or kept
   std::int64_t header_timeout_ms = 10'000;    // from a request's first byte to its last header

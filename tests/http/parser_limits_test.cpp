@@ -117,5 +117,74 @@ TEST(ParserLimits, TheDefaultsHoldAtFullSize) {
   EXPECT_EQ(outcome_of(stream, splits).requests.at(0).body, std::string(65536, 'b'));
 }
 
+SessionLimits with_large_bodies() {
+  SessionLimits limits = small_limits();
+  limits.body_bytes_max = 5'000;
+  limits.large_body_path = "/large";
+  limits.large_body_bytes_max = 20'000;
+  limits.large_requests_max = 2;
+  return limits;
+}
+
+std::string sized_post(const std::string& path, std::size_t bytes) {
+  return "POST " + path + " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(bytes) +
+         "\r\n\r\n" + std::string(bytes, 'b');
+}
+
+TEST(ParserLimits, LargeBodyIsTakenOnItsOwnPathOnlyAndHasALimitThere) {
+  const auto outcome_in_pieces = [](const std::string& stream, std::size_t piece) {
+    std::vector<std::size_t> splits;
+    for (std::size_t split = piece; split < stream.size(); split += piece) splits.push_back(split);
+    return outcome_of(stream, splits, with_large_bodies());
+  };
+  const auto status = [&](const std::string& path, std::size_t bytes) {
+    const std::string stream = sized_post(path, bytes);
+    const Outcome whole = outcome_of(stream, {}, with_large_bodies());
+    for (const std::size_t piece : {61U, 997U, 8000U}) {
+      EXPECT_EQ(outcome_in_pieces(stream, piece), whole) << path << " " << bytes;
+    }
+    return whole.statuses.empty() ? 0 : whole.statuses[0];
+  };
+  EXPECT_EQ(status("/large", 20'000), 200);
+  EXPECT_EQ(status("/large?query", 20'000), 200);
+  EXPECT_EQ(status("/large", 20'001), 413);
+  for (const char* path : {"/", "/larger", "/larg", "/large/", "/Large"}) {
+    EXPECT_EQ(status(path, 5'000), 200) << path;
+    EXPECT_EQ(status(path, 5'001), 413) << path;
+  }
+  // The next request on the connection has the common limit again.
+  const std::string both = sized_post("/large", 20'000) + sized_post("/", 5'001);
+  EXPECT_THAT(outcome_in_pieces(both, 997).statuses, ElementsAre(200, 413));
+
+  std::string chunked = "POST /large HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (int chunk = 0; chunk < 20; ++chunk) chunked += "3e8\r\n" + std::string(1000, 'c') + "\r\n";
+  EXPECT_EQ(outcome_in_pieces(chunked + "0\r\n\r\n", 997).requests.at(0).body,
+            std::string(20'000, 'c'));
+  EXPECT_THAT(outcome_in_pieces(chunked + "1\r\nc\r\n0\r\n\r\n", 997).statuses, ElementsAre(413));
+}
+
+TEST(ParserLimits, LargeRequestsInPartsAreLimitedAndOthersGoOn) {
+  Core core(with_large_bodies());
+  const std::string stream = sized_post("/large", 20'000);
+  Wire first(core);
+  Wire second(core);
+  Wire third(core);
+  first.send_in_pieces(stream.substr(0, 15'000), 1000);
+  second.send_in_pieces(stream.substr(0, 15'000), 1000);
+  third.send_in_pieces(stream.substr(0, 15'000), 1000);
+  EXPECT_THAT(statuses(third.received()), ElementsAre(503));
+  EXPECT_TRUE(third.over());
+  // What needs no large piece does not notice.
+  Wire small(core);
+  small.send_in_pieces(sized_post("/", 5'000) + sized_post("/large", 3'000), 1000);
+  EXPECT_THAT(statuses(small.received()), ElementsAre(200, 200));
+
+  first.send_in_pieces(stream.substr(15'000), 1000);
+  EXPECT_THAT(statuses(first.received()), ElementsAre(200));
+  Wire fourth(core);
+  fourth.send_in_pieces(stream, 1000);
+  EXPECT_THAT(statuses(fourth.received()), ElementsAre(200));
+}
+
 }  // namespace
 }  // namespace tokend::http::testing
