@@ -15,6 +15,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -121,6 +122,28 @@ struct FindUser : BlockingOperation {
   std::uint32_t attempts = 0;
   std::unique_ptr<User> loaded;
 };
+
+// The ids of users who are named by username; what memory does not know is read in one trip for all
+// of them. A name that is nobody's is no failure. Whether a user is active is not looked at.
+struct ResolveUsernames : BlockingOperation {
+  struct Name {
+    // In: as the client gave it; its bytes stay the asker's until the continuation runs.
+    std::string_view username;
+    UserId id;  // out; empty: there is no such user
+  };
+  std::span<Name> names;  // likewise
+
+  // The store's own, for the way through a worker.
+  struct Unknown {
+    std::size_t index = 0;
+    std::string folded;
+  };
+  std::vector<Unknown> unknown;
+};
+
+// Comes home in the core's next turn, behind what waits in its mailbox by then: for work that is
+// done in slices, so that others are served in between. Never fails.
+struct NextTurn : Operation {};
 
 // Users in order of their folded names, from `offset`, at most `count`.
 struct ListUsers : BlockingOperation {

@@ -99,6 +99,9 @@ Store::~Store() = default;
 
 void Store::authenticate(Authenticate& operation) noexcept { impl_->authenticate(operation); }
 void Store::find_user(FindUser& operation) noexcept { impl_->find_user(operation); }
+void Store::resolve_usernames(ResolveUsernames& operation) noexcept {
+  impl_->resolve_usernames(operation);
+}
 void Store::list_users(ListUsers& operation) noexcept {
   impl_->send_to_worker(impl_->parts.readers, operation);
 }
@@ -144,6 +147,16 @@ void Store::Impl::write(Write& operation) noexcept {
 }
 
 void Store::write(Write& operation) noexcept { impl_->write(operation); }
+
+void Store::go_on_next_turn(NextTurn& operation) noexcept {
+  impl_->adopt(operation);
+  operation.result = {};
+  operation.deliver = [](core::Message& message) noexcept {
+    auto& due = static_cast<Operation&>(message);
+    Impl::of(due).finish(due);
+  };
+  impl_->parts.home.post(operation);
+}
 
 void Store::hash_password(HashPassword& operation) noexcept {
   impl_->send_to_worker(impl_->parts.hashers, operation);

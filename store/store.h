@@ -71,6 +71,7 @@ class Store {
 
   void authenticate(Authenticate& operation) noexcept;
   void find_user(FindUser& operation) noexcept;
+  void resolve_usernames(ResolveUsernames& operation) noexcept;
   void list_users(ListUsers& operation) noexcept;
   void list_personal_tokens(ListPersonalTokens& operation) noexcept;
   void list_tokens(ListTokens& operation) noexcept;
@@ -79,6 +80,9 @@ class Store {
   [[nodiscard]] TokenId id_of(const Locator& token) noexcept;
 
   void write(Write& operation) noexcept;
+
+  // The continuation never runs before this returns.
+  void go_on_next_turn(NextTurn& operation) noexcept;
 
   void hash_password(HashPassword& operation) noexcept;
   void verify_password(VerifyPassword& operation) noexcept;

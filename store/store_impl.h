@@ -1,7 +1,7 @@
 #pragma once
 // The inside of store/store.h, for the files that implement it: store.cpp (the ways out and home,
-// what the committer says), authenticate.cpp, find_user.cpp, list_tokens.cpp and off_loop.cpp (what
-// only workers do).
+// what the committer says), authenticate.cpp, find_user.cpp, resolve_usernames.cpp, list_tokens.cpp
+// and off_loop.cpp (what only workers do).
 //
 // Concurrency: the core's thread, but for work(), which runs on a worker's and touches nothing but
 // its operation, the database and the options.
@@ -80,6 +80,11 @@ struct Store::Impl final : Replica {
   void resolve(FindUser& operation, const UserId& id) noexcept;
   void work(FindUser& operation) const noexcept;
   void on_worked(FindUser& operation) noexcept;
+
+  // ---- ResolveUsernames ----
+  void resolve_usernames(ResolveUsernames& operation) noexcept;
+  void work(ResolveUsernames& operation) const noexcept;
+  void on_worked(ResolveUsernames& operation) noexcept { finish(operation); }
 
   // ---- ListTokens and FindToken (list_tokens.cpp) ----
   void list_tokens(ListTokens& operation) noexcept;
