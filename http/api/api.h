@@ -19,12 +19,13 @@ namespace tokend::api {
 
 // POST routes under /api/v1 are rate limited (contract 9.9). Some endpoints check their permission
 // themselves: settings, which asks for another one to read than to write, and those that ask for
-// none when the caller means itself: create_token (whose refusals all look alike, 9.2),
-// users_logout, users_list_tokens, users_revoke_token, and users_update (which asks for one for
-// each kind of change).
+// none when the caller means itself: create_token and create_tokens (whose refusals all look
+// alike, 9.2), users_logout, users_list_tokens, users_revoke_token, and users_update (which asks
+// for one for each kind of change).
 inline constexpr std::array kRoutes = {
     // clang-format off
     Route{"/api/v1/users.createToken",          Methods::post, Access::login, create_token},
+    Route{kCreateTokensPath,                    Methods::post, Access::login, create_tokens},
     Route{"/api/v1/me",                         Methods::get,  Access::login, me},
     Route{"/api/v1/login",                      Methods::post, Access::open,  login},
     Route{"/api/v1/logout",             Methods::get_and_post, Access::login, logout},
@@ -77,6 +78,13 @@ inline constexpr std::array kRoutes = {
     Route{"/health",                            Methods::get,  Access::open,  health},
     // clang-format on
 };
+
+// What an Api's sessions must let through beside `limits`: the bodies of bulk issuance.
+[[nodiscard]] inline http::SessionLimits with_bulk_issuance(http::SessionLimits limits) noexcept {
+  limits.large_body_path = kCreateTokensPath;
+  limits.large_body_bytes_max = kBulkBodyBytesMax;
+  return limits;
+}
 
 class Api final : public http::Application, private store::SettingsWatcher {
  public:

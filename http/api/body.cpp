@@ -222,11 +222,13 @@ struct BodyReader::Parser {
   std::string rewritten;
 };
 
-BodyReader::BodyReader(std::size_t body_bytes_max)
-    : parser_(std::make_unique<Parser>()),
+BodyReader::BodyReader(std::size_t body_bytes_max, std::size_t json_bytes_max)
+    : form_bytes_max_(body_bytes_max),
+      parser_(std::make_unique<Parser>()),
       form_(body_bytes_max) {
-  CHECK(parser_->json.allocate(body_bytes_max, kJsonDepthMax + 1) == simdjson::SUCCESS);
-  parser_->rewritten.reserve(body_bytes_max + core::kReceivePaddingBytes);
+  CHECK(json_bytes_max >= body_bytes_max);
+  CHECK(parser_->json.allocate(json_bytes_max, kJsonDepthMax + 1) == simdjson::SUCCESS);
+  parser_->rewritten.reserve(json_bytes_max + core::kReceivePaddingBytes);
 }
 
 BodyReader::~BodyReader() = default;
@@ -247,7 +249,7 @@ BodyFault BodyReader::read(std::string_view content_type, std::string_view bytes
 
 BodyFault BodyReader::read_query(std::string_view query, Body& body) noexcept {
   body = Body();
-  if (!form_.parse(query)) return BodyFault::invalid_form;
+  if (query.size() > form_bytes_max_ || !form_.parse(query)) return BodyFault::invalid_form;
   body.form_ = &form_;
   return BodyFault::none;
 }

@@ -97,7 +97,9 @@ enum class BodyFault : std::uint8_t { none, invalid_json, invalid_form, unsuppor
 
 class BodyReader {
  public:
-  explicit BodyReader(std::size_t body_bytes_max);
+  // `json_bytes_max` is of the routes that take more than others; they take no forms of that size.
+  BodyReader(std::size_t body_bytes_max, std::size_t json_bytes_max);
+  explicit BodyReader(std::size_t body_bytes_max) : BodyReader(body_bytes_max, body_bytes_max) {}
   ~BodyReader();
   BodyReader(const BodyReader&) = delete;
   BodyReader& operator=(const BodyReader&) = delete;
@@ -115,6 +117,7 @@ class BodyReader {
   struct Parser;
   [[nodiscard]] BodyFault read_json(std::string_view bytes, Body& body) noexcept;
 
+  const std::size_t form_bytes_max_;
   std::unique_ptr<Parser> parser_;
   FormFields form_;
 };

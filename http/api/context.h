@@ -42,6 +42,8 @@ struct Context {
   // Of the secret, so that the comparison's time tells nothing about it, its length included.
   const store::Digest secret_digest;
   BodyReader body_reader;
+  // Of users.createTokens, under way; at most kBulkRequestsMax.
+  std::size_t bulk_requests = 0;
   // Where JSON is written before it is copied into the connection; free between answers.
   std::string answer_bytes;
 };

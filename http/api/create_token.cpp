@@ -6,89 +6,31 @@
 // Beyond the original: a `lifetime`, in seconds or as "15m", "12h", "7d", for this one token. The
 // answer then carries `expiresAt` as well.
 
-#include <charconv>
-#include <cmath>
-
-#include "http/api/call.h"
 #include "http/api/endpoints.h"
+#include "http/api/issuing_call.h"
 #include "http/api/target.h"
 #include "http/api/text.h"
 
 namespace tokend::api {
 namespace {
 
-class CreateToken final : public Call {
+class CreateToken final : public IssuingCall {
  public:
-  using Call::Call;
+  using IssuingCall::IssuingCall;
 
  private:
   void run(const Body& body, const store::User* user) noexcept override;
-  // False: there is a `lifetime`, and it is none.
-  [[nodiscard]] bool read_lifetime(const Body& body) noexcept;
-  void refuse_lifetime() noexcept;
   void on_target_found() noexcept;
   void issue_for(const store::UserId& target) noexcept;
   void on_issued() noexcept;
-
-  // Empty when the feature is on and the secret, if there is one, is right; else the reason.
-  [[nodiscard]] std::string_view gate(const Body& body) noexcept;
-  void refuse_not_authorized(std::string_view reason, std::string_view target = {}) noexcept {
-    log_refusal(reason, target);
-    answer(kNotAuthorized);
-  }
 
   std::int64_t lifetime_ms_ = 0;  // 0: none was asked for
   Steps<store::FindUser, store::IssueToken> steps_;
 };
 
-std::string_view CreateToken::gate(const Body& body) noexcept {
-  if (context().options.create_tokens_secret.empty()) {
-    return context().options.create_tokens_enabled ? std::string_view()
-                                                   : "issuing tokens is not enabled";
-  }
-  const auto secret = body.text("secret");
-  if (!secret) return "no secret was given";
-  // Digests of equal length are compared, so time tells neither the secret nor its length.
-  return store::equal_in_constant_time(store::digest_of(*secret), context().secret_digest)
-             ? std::string_view()
-             : "the secret is wrong";
-}
-
 bool is_oneself(const Target& target, const store::User& user) noexcept {
   if (target.key == store::UserKey::id) return target.value == user.id.view();
   return target.value == user.username || store::fold(target.value) == store::fold(user.username);
-}
-
-bool CreateToken::read_lifetime(const Body& body) noexcept {
-  // The one has named the target.
-  if (body.size() < 2) return true;
-  const auto value = body.value("lifetime");
-  const auto text = value ? value->text() : body.is_form() ? body.text("lifetime") : std::nullopt;
-  if (!value && !text) return true;
-  const std::int64_t max_ms = context().options.token_lifetime_ms_max;
-  if (text) {
-    lifetime_ms_ = parse_lifetime_ms(trim(*text), max_ms).value_or(0);
-  } else {
-    const double seconds = value->number().value_or(0);
-    const std::int64_t seconds_max = max_ms / core::kMillisecondsPerSecond;
-    if (seconds < 1 || seconds > static_cast<double>(seconds_max) ||
-        seconds != std::trunc(seconds)) {
-      return false;
-    }
-    lifetime_ms_ = static_cast<std::int64_t>(seconds) * core::kMillisecondsPerSecond;
-  }
-  return lifetime_ms_ > 0 && lifetime_ms_ <= max_ms;
-}
-
-void CreateToken::refuse_lifetime() noexcept {
-  char digits[24];
-  const char* end =
-      std::to_chars(digits, digits + sizeof(digits),
-                    context().options.token_lifetime_ms_max / core::kMillisecondsPerSecond)
-          .ptr;
-  refuse(R"(The 'lifetime' param must be whole seconds or a text such as '15m', '12h' or '7d', )"
-         R"(of at least 1 and at most )",
-         {digits, static_cast<std::size_t>(end - digits)}, " seconds", "error-invalid-lifetime");
 }
 
 void CreateToken::run(const Body& body, const store::User* user) noexcept {
@@ -100,7 +42,7 @@ void CreateToken::run(const Body& body, const store::User* user) noexcept {
   if (!allows(store::Permission::user_generate_access_token) && !is_oneself(*target, *user)) {
     return refuse_not_authorized("no permission");
   }
-  if (!read_lifetime(body)) return refuse_lifetime();
+  if (!read_lifetime(body, lifetime_ms_)) return refuse_lifetime();
   // Whether an id is somebody's and active is decided where the token is made: the committer knows
   // everyone whom it issues for, so looking here as well would only cost.
   if (target->key == store::UserKey::id) {

@@ -15,6 +15,7 @@ TOKEND_ENDPOINT(introspect);
 TOKEND_ENDPOINT(introspect_batch);
 TOKEND_ENDPOINT(login);
 TOKEND_ENDPOINT(logout);
+TOKEND_ENDPOINT(create_tokens);
 TOKEND_ENDPOINT(me);
 TOKEND_ENDPOINT(users_create);
 TOKEND_ENDPOINT(users_delete);

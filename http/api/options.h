@@ -4,8 +4,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace tokend::api {
+
+// Bulk issuance: its path, whose bodies may be longer than others' (http::SessionLimits), the users
+// of one request, and the requests that one core works on at once (503 above).
+inline constexpr std::string_view kCreateTokensPath = "/api/v1/users.createTokens";
+inline constexpr std::size_t kBulkBodyBytesMax = 1024 * 1024;
+inline constexpr std::size_t kBulkTargetsMax = 10'000;
+inline constexpr std::size_t kBulkRequestsMax = 4;
 
 struct RateLimitOptions {
   std::size_t entries_max = 1U << 16;  // windows remembered; rounded up to a power of two

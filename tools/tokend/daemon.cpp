@@ -118,7 +118,8 @@ struct Daemon::Core {
                                   .clock = reactor.turn_clock(),
                                   .limiter = daemon.limiter_,
                                   .login_block = daemon.login_block_}),
-        factory(daemon.config_.http, api, reactor.turn_clock(), reactor.blocks()) {}
+        factory(api::with_bulk_issuance(daemon.config_.http), api, reactor.turn_clock(),
+                reactor.blocks()) {}
 
   store::Store store;
   api::Api api;

@@ -143,8 +143,8 @@ class World {
         store::StoreOptions{
             .token_cache_entries = 1024, .user_cache_entries = 1024, .bcrypt_cost = kBcryptCost});
     api = std::make_unique<Api>(options, ApiParts{*store, log, clock.turn, limiter, login_block});
-    factory =
-        std::make_unique<http::HttpSessionFactory>(http::SessionLimits{}, *api, clock.turn, blocks);
+    factory = std::make_unique<http::HttpSessionFactory>(with_bulk_issuance(http::SessionLimits{}),
+                                                         *api, clock.turn, blocks);
     connect();
   }
   ~World() {

@@ -1,0 +1,282 @@
+// POST users.createTokens, beyond the original: tokens for many users in one request, guarded as
+// users.createToken is. The body is JSON with one of the lists `userIds` and `usernames`, of at
+// most kBulkTargetsMax texts, and `secret` and `lifetime` as there. The answer has one entry for
+// each, in their order:
+//
+//   {"tokens":[{"userId":…,"authToken":…}|{"error":…,"errorType":…},…],"success":true}
+//
+// with `expiresAt` beside the token where a lifetime was asked for. An entry's errors are those of
+// users.createToken. Whoever lacks the permission is refused as a whole, also for oneself: that is
+// what users.createToken is for.
+//
+// Operation: the users are taken into slices, the usernames among them looked up a slice a turn,
+// and all is handed to the committer in one turn, so that it makes as few batches of it as its
+// limits allow; the answer is written a slice a turn. Other requests are served between the turns.
+//
+// Each token is atomic, the request is not: a crash before the answer may leave some of its tokens,
+// whose text nobody has seen. The answer leaves when all are durable.
+//
+// Limits: kBulkRequestsMax under way on a core. Each takes about 4 MB: an operation for each token
+// and the answer's text. A client that leaves does not stop its request.
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "http/api/endpoints.h"
+#include "http/api/issuing_call.h"
+#include "http/api/text.h"
+
+namespace tokend::api {
+namespace {
+
+// What one turn looks up or writes down.
+constexpr std::size_t kSliceTargets = 256;
+// An entry with the longest id of our making and a lifetime; longer answers make it grow.
+constexpr std::size_t kEntryBytesExpected = 136;
+
+constexpr FixedAnswer kTargetsMissing{
+    400, R"({"success":false,"error":"Either \"userIds\" or \"usernames\" must be given, an )"
+         R"(array of strings [error-invalid-params]","errorType":"error-invalid-params"})"};
+constexpr FixedAnswer kTooManyTargets{
+    400, R"({"success":false,"error":"At most 10000 users at once [error-too-many-users]",)"
+         R"("errorType":"error-too-many-users"})"};
+static_assert(kBulkTargetsMax == 10'000, "kTooManyTargets says so");
+
+// An entry says what the answer to a single request would, but for `success`.
+void append_error(std::string& out, const FixedAnswer& single) {
+  constexpr std::string_view kStart = R"({"success":false,)";
+  CHECK(single.body.starts_with(kStart));
+  out += '{';
+  out += single.body.substr(kStart.size());
+}
+
+const FixedAnswer& answer_to(core::Errc code) noexcept {
+  switch (code) {
+    case core::Errc::invalid: return kUserParamNotProvided;
+    case core::Errc::not_found: return kInvalidUser;
+    case core::Errc::refused: return kNotAuthorized;
+    case core::Errc::full:
+    case core::Errc::unavailable: return kServiceUnavailable;
+    default: return kInternalServerError;
+  }
+}
+
+bool is_of_the_store(core::Errc code) noexcept {
+  return code != core::Errc::invalid && code != core::Errc::not_found &&
+         code != core::Errc::refused;
+}
+
+class CreateTokens final : public IssuingCall {
+ public:
+  using IssuingCall::IssuingCall;
+  ~CreateTokens() {
+    if (bulk_) --context().bulk_requests;
+  }
+
+ private:
+  struct Slice {
+    std::array<store::IssueToken, kSliceTargets> tokens;
+    std::size_t count = 0;
+  };
+  // What does not fit into an exchange.
+  struct Bulk {
+    bool by_name = false;
+    std::string texts;              // of all targets, trimmed, one behind the other
+    std::vector<std::size_t> ends;  // of each in `texts`
+    std::vector<std::unique_ptr<Slice>> slices;
+    std::array<store::ResolveUsernames::Name, kSliceTargets> names;
+    store::ResolveUsernames resolve;
+    store::NextTurn next_turn;
+    std::size_t under_way = 0;  // tokens that the committer was asked for
+    std::size_t written = 0;    // slices, in `answer`
+    std::size_t issued = 0;
+    std::optional<core::Errc> store_failure;
+    std::size_t inactive = 0;
+    store::UserId first_inactive;
+    std::string answer;
+  };
+
+  void run(const Body& body, const store::User* user) noexcept override;
+  // False: the call has been answered.
+  [[nodiscard]] bool read_targets(const Body& body) noexcept;
+  void take_slice() noexcept;
+  void on_resolved() noexcept;
+  void take_next() noexcept;
+  void issue_all() noexcept;
+  void on_issued() noexcept;
+  void write_slice() noexcept;
+  void append_entry(const store::IssueToken& token);
+  void finish() noexcept;
+
+  template <void (CreateTokens::*step)() noexcept>
+  void next_turn() noexcept {
+    bulk_->next_turn.then<step>(*this);
+    store().go_on_next_turn(bulk_->next_turn);
+  }
+  [[nodiscard]] std::string_view target(std::size_t index) const noexcept {
+    const std::size_t begin = index == 0 ? 0 : bulk_->ends[index - 1];
+    return std::string_view(bulk_->texts).substr(begin, bulk_->ends[index] - begin);
+  }
+
+  std::int64_t lifetime_ms_ = 0;  // 0: none was asked for
+  std::unique_ptr<Bulk> bulk_;
+};
+
+void CreateTokens::run(const Body& body, const store::User*) noexcept {
+  if (const std::string_view reason = gate(body); !reason.empty()) {
+    return refuse_not_authorized(reason);
+  }
+  if (!allows(store::Permission::user_generate_access_token)) {
+    return refuse_not_authorized("no permission");
+  }
+  if (context().bulk_requests >= kBulkRequestsMax) return fail(core::Errc::full);
+  ++context().bulk_requests;
+  bulk_ = std::make_unique<Bulk>();
+  if (!read_targets(body)) return;
+  if (!read_lifetime(body, lifetime_ms_)) return refuse_lifetime();
+  bulk_->resolve.then<&CreateTokens::on_resolved>(*this);
+  take_next();
+}
+
+bool CreateTokens::read_targets(const Body& body) noexcept {
+  const auto ids = body.value("userIds");
+  const auto names = body.value("usernames");
+  const auto& list = ids ? ids : names;
+  if (!list || (ids && names) || !list->is_array()) {
+    answer(kTargetsMissing);
+    return false;
+  }
+  bulk_->by_name = !ids;
+  bulk_->ends.reserve(kBulkTargetsMax);
+  const bool all_read = list->each([&](JsonValue element) {
+    if (bulk_->ends.size() == kBulkTargetsMax) return false;
+    // What is no string counts as absent, as in a single request.
+    bulk_->texts += trim(element.text().value_or(std::string_view()));
+    bulk_->ends.push_back(bulk_->texts.size());
+    return true;
+  });
+  if (!all_read) answer(kTooManyTargets);
+  return all_read;
+}
+
+// Whether an id is somebody's and active is decided where the token is made; so here only names
+// are looked up.
+void CreateTokens::take_slice() noexcept {
+  const std::size_t first = bulk_->slices.size() * kSliceTargets;
+  Slice& slice = *bulk_->slices.emplace_back(std::make_unique<Slice>());
+  slice.count = std::min(kSliceTargets, bulk_->ends.size() - first);
+  for (std::size_t index = 0; index < slice.count; ++index) {
+    store::IssueToken& token = slice.tokens[index];
+    const std::string_view text = target(first + index);
+    token.issuer = caller().id;
+    token.token_kind = store::TokenKind::issued;
+    token.lifetime_ms = lifetime_ms_;
+    token.address = address();
+    token.then<&CreateTokens::on_issued>(*this);
+    if (text.empty()) {
+      token.result = std::unexpected(core::Errc::invalid);
+    } else if (!bulk_->by_name) {
+      if (store::UserId::fits(text)) {
+        token.user = store::UserId(text);
+      } else {
+        token.result = std::unexpected(core::Errc::not_found);
+      }
+    }
+    if (bulk_->by_name) bulk_->names[index] = {.username = text, .id = {}};
+  }
+  if (!bulk_->by_name) return take_next();
+  bulk_->resolve.names = std::span(bulk_->names).first(slice.count);
+  store().resolve_usernames(bulk_->resolve);
+}
+
+void CreateTokens::on_resolved() noexcept {
+  if (!bulk_->resolve.result) return fail(bulk_->resolve.result.error());
+  Slice& slice = *bulk_->slices.back();
+  for (std::size_t index = 0; index < slice.count; ++index) {
+    store::IssueToken& token = slice.tokens[index];
+    if (!token.result) continue;
+    token.user = bulk_->names[index].id;
+    if (token.user.empty()) token.result = std::unexpected(core::Errc::not_found);
+  }
+  take_next();
+}
+
+void CreateTokens::take_next() noexcept {
+  const bool all_taken = bulk_->slices.size() * kSliceTargets >= bulk_->ends.size();
+  return all_taken ? next_turn<&CreateTokens::issue_all>() : next_turn<&CreateTokens::take_slice>();
+}
+
+void CreateTokens::issue_all() noexcept {
+  const auto each_possible = [this](auto&& visit) {
+    for (const std::unique_ptr<Slice>& slice : bulk_->slices) {
+      for (store::IssueToken& token : std::span(slice->tokens).first(slice->count)) {
+        if (token.result) visit(token);
+      }
+    }
+  };
+  each_possible([this](const store::IssueToken&) { ++bulk_->under_way; });
+  if (bulk_->under_way == 0) return next_turn<&CreateTokens::write_slice>();
+  each_possible([this](store::IssueToken& token) { store().write(token); });
+}
+
+void CreateTokens::on_issued() noexcept {
+  if (--bulk_->under_way == 0) next_turn<&CreateTokens::write_slice>();
+}
+
+void CreateTokens::append_entry(const store::IssueToken& token) {
+  std::string& out = bulk_->answer;
+  if (!token.result) {
+    const core::Errc code = token.result.error();
+    if (is_of_the_store(code)) bulk_->store_failure = code;
+    if (code == core::Errc::refused && bulk_->inactive++ == 0) bulk_->first_inactive = token.user;
+    return append_error(out, answer_to(code));
+  }
+  ++bulk_->issued;
+  out += R"({"userId":")";
+  append_escaped(out, token.user.view());
+  out += R"(","authToken":")";
+  out += store::view_of(token.token);
+  if (lifetime_ms_ > 0) {
+    out += R"(","expiresAt":")";
+    out += view_of(iso_time(token.expires_ms));
+  }
+  out += R"("})";
+}
+
+void CreateTokens::write_slice() noexcept {
+  if (bulk_->answer.empty()) {
+    bulk_->answer.reserve(bulk_->ends.size() * kEntryBytesExpected);
+    bulk_->answer = R"({"tokens":[)";
+  }
+  if (bulk_->written == bulk_->slices.size()) return finish();
+  std::unique_ptr<Slice>& slice = bulk_->slices[bulk_->written];
+  for (std::size_t index = 0; index < slice->count; ++index) {
+    if (bulk_->written > 0 || index > 0) bulk_->answer += ',';
+    append_entry(slice->tokens[index]);
+  }
+  slice.reset();
+  ++bulk_->written;
+  next_turn<&CreateTokens::write_slice>();
+}
+
+void CreateTokens::finish() noexcept {
+  if (bulk_->inactive > 0) {
+    log_refusal("some targets are inactive, this one the first", bulk_->first_inactive.view());
+  }
+  if (bulk_->issued == 0 && bulk_->store_failure) return fail(*bulk_->store_failure);
+  bulk_->answer += R"(],"success":true})";
+  answer(200, bulk_->answer);
+}
+
+}  // namespace
+
+void create_tokens(Context& context, http::Exchange& exchange, const Route& route) noexcept {
+  serve<CreateTokens>(context, exchange, route);
+}
+
+}  // namespace tokend::api
