@@ -1,6 +1,7 @@
 #pragma once
-// The Rocket.Chat API on one page: which paths there are, what each demands, who serves it. This
-// folder is the one place where http meets the store.
+// The Rocket.Chat API on one page: which paths there are, what each demands, who serves it. What
+// each takes and answers is described in openapi.json. This folder is the one place where http
+// meets the store.
 //
 // Concurrency: one Api per core, used on that core's thread; the options and the rate limiter are
 // shared. A request without a body that memory can answer allocates nothing.
@@ -68,6 +69,7 @@ inline constexpr std::array kRoutes = {
     Route{"/api/v1/settings/:_id",      Methods::get_and_post, Access::login, settings},
     Route{"/api/v1/info",                       Methods::get,  Access::optional, info},
     Route{"/api/info",                          Methods::get,  Access::optional, info},
+    Route{"/api/openapi.json",                  Methods::get,  Access::open,  openapi},
     Route{"/auth",                              Methods::get,  Access::gateway, auth},
     Route{"/oauth2/introspect",                 Methods::post, Access::oauth, introspect,
           store::Permission::introspect_tokens, kInsufficientScope},

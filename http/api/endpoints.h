@@ -39,6 +39,7 @@ TOKEND_ENDPOINT(roles_add_user);
 TOKEND_ENDPOINT(roles_remove_user);
 TOKEND_ENDPOINT(settings);
 TOKEND_ENDPOINT(info);
+TOKEND_ENDPOINT(openapi);
 TOKEND_ENDPOINT(livez);
 TOKEND_ENDPOINT(readyz);
 TOKEND_ENDPOINT(health);

@@ -145,6 +145,10 @@ http {
   std::unique_ptr<ChildProcess> child_;
 };
 
+Response ask_nginx(const Nginx& nginx, const Call& call) {
+  return HttpClient({.port = nginx.port(), .is_tokend = false}).exchange(call);
+}
+
 class Gateway : public ServerSuite<Gateway> {
  protected:
   void SetUp() override {
@@ -160,7 +164,7 @@ class Gateway : public ServerSuite<Gateway> {
     ServerSuite::TearDown();
   }
   Nginx& nginx() { return *nginx_; }
-  Response ask(const Call& call) { return HttpClient({.port = nginx().port()}).exchange(call); }
+  Response ask(const Call& call) { return ask_nginx(nginx(), call); }
   Response get(HeaderList headers) {
     return ask({.target = "/things", .headers = std::move(headers)});
   }
@@ -218,9 +222,9 @@ TEST(GatewayWithoutTokend, LetsNobodyThrough) {
   ApiClient client(own);
   const Credentials admin = client.login_admin();
   const Call call{.target = "/things", .headers = headers_of(admin)};
-  EXPECT_EQ(HttpClient({.port = nginx.port()}).exchange(call).status, 200);
+  EXPECT_EQ(ask_nginx(nginx, call).status, 200);
   EXPECT_EQ(own.stop(), 0) << own.report();
-  EXPECT_EQ(HttpClient({.port = nginx.port()}).exchange(call).status, 500);
+  EXPECT_EQ(ask_nginx(nginx, call).status, 500);
   EXPECT_EQ(nginx.stop(), 0) << nginx.log();
 }
 

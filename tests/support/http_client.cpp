@@ -1,6 +1,7 @@
 #include "tests/support/http_client.h"
 
 #include <arpa/inet.h>
+#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -14,6 +15,7 @@
 #include <ostream>
 
 #include "core/error.h"
+#include "tests/support/api_description.h"
 
 namespace tokend::tests {
 namespace {
@@ -94,7 +96,8 @@ std::string bytes_of(const Call& call) {
   return bytes + "\r\n" + call.body;
 }
 
-HttpClient::HttpClient(const Endpoint& endpoint) {
+HttpClient::HttpClient(const Endpoint& endpoint)
+    : sent_(endpoint.is_tokend ? std::make_unique<SentRequests>() : nullptr) {
   const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   CHECK(descriptor >= 0);
   const int on = 1;
@@ -126,9 +129,11 @@ HttpClient::~HttpClient() {
 
 HttpClient::HttpClient(HttpClient&& other) noexcept
     : socket_(std::exchange(other.socket_, -1)),
-      unread_(std::move(other.unread_)) {}
+      unread_(std::move(other.unread_)),
+      sent_(std::move(other.sent_)) {}
 
 bool HttpClient::send(std::string_view bytes) {
+  if (sent_) sent_->add(bytes);
   while (!bytes.empty()) {
     const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;
@@ -192,7 +197,18 @@ Response HttpClient::read_response(bool to_head) {
   unread_.erase(0, end + 4);
   if (!parse_head(head, response)) return failed(std::move(response), "malformed: " + head);
   if (!read_body(response, to_head)) return failed(std::move(response), response.problem);
+  if (sent_) expect_described(response);
   return response;
+}
+
+void HttpClient::expect_described(const Response& response) {
+  const bool interim = response.status < 200;
+  const auto asked = interim ? std::nullopt : sent_->take();
+  const std::string violation = ApiDescription::of_tokend().violation(asked, response);
+  if (violation.empty()) return;
+  ADD_FAILURE() << "not as http/api/openapi.json describes it: "
+                << (asked ? asked->method + " " + asked->path : "no request") << "\n"
+                << violation << response;
 }
 
 Response HttpClient::exchange(const Call& call) {

@@ -5,6 +5,7 @@
 // Concurrency: one thread each. Every wait ends after `timeout`.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "tests/support/child_process.h"
+#include "tests/support/sent_requests.h"
 
 namespace tokend::tests {
 
@@ -46,6 +48,7 @@ struct Endpoint {
   std::uint16_t port = 0;
   std::string source = "127.0.0.1";  // the client's address, any of 127.0.0.0/8
   Milliseconds timeout{15'000};
+  bool is_tokend = true;  // whose answers are held against its description
 };
 
 class HttpClient {
@@ -75,9 +78,11 @@ class HttpClient {
  private:
   [[nodiscard]] bool fill(std::string& problem);
   [[nodiscard]] bool read_body(Response& response, bool to_head);
+  void expect_described(const Response& response);
 
   int socket_ = -1;
   std::string unread_;
+  std::unique_ptr<SentRequests> sent_;  // nullptr: the peer is not tokend
 };
 
 }  // namespace tokend::tests

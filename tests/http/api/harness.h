@@ -19,6 +19,7 @@
 #include "store/committer.h"
 #include "store/store.h"
 #include "tests/http/harness.h"
+#include "tests/support/api_description.h"
 #include "tests/support/memory_database.h"
 
 namespace tokend::api::testing {
@@ -84,6 +85,25 @@ struct Reply {
     return head.substr(begin, head.find("\r\n", begin) - begin);
   }
 };
+
+// Fails the test when `reply` is not what `bytes`, one request, may be answered with.
+inline void expect_described(std::string_view bytes, const Reply& reply) {
+  tests::Response response;
+  response.status = reply.status;
+  response.body = reply.body;
+  for (std::size_t at = reply.head.find("\r\n"); at + 2 < reply.head.size();) {
+    const std::size_t end = reply.head.find("\r\n", at + 2);
+    const std::string line = reply.head.substr(at + 2, end - at - 2);
+    const std::size_t colon = line.find(": ");
+    response.headers.emplace_back(line.substr(0, colon), line.substr(colon + 2));
+    at = end;
+  }
+  tests::SentRequests sent;
+  sent.add(bytes);
+  EXPECT_EQ(tests::ApiDescription::of_tokend().violation(sent.take(), response), "")
+      << bytes << "\n"
+      << response;
+}
 
 // A user's credentials as header lines.
 struct Credentials {
@@ -197,10 +217,13 @@ class World {
     if (transport->finished || transport->aborted) connect();
     return reply;
   }
+  // The answer must be as http/api/openapi.json describes it.
   Reply exchange(std::string_view bytes) {
     send(bytes);
     run();
-    return take_reply();
+    const Reply reply = take_reply();
+    expect_described(bytes, reply);
+    return reply;
   }
 
   Reply get(std::string_view target, std::string_view headers = {}) {
