@@ -4,10 +4,15 @@
 // refused goes to the log.
 //
 // Beyond the original: a `lifetime`, in seconds or as "15m", "12h", "7d", for this one token. The
-// answer then carries `expiresAt` as well.
+// answer then carries `expiresAt` as well. And the policies of the caller's roles
+// (store/issuing_policy.h): the committer keeps the bounds on targets and lifetimes, for every way
+// of naming the target; here a lifetime is refused early, and the rate is kept. They bind whoever
+// knows the secret, too, and of what someone issues for itself, the lifetime and the rate.
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <span>
 
 #include "http/api/call.h"
 #include "http/api/endpoints.h"
@@ -25,10 +30,14 @@ class CreateToken final : public Call {
   void run(const Body& body, const store::User* user) noexcept override;
   // False: there is a `lifetime`, and it is none.
   [[nodiscard]] bool read_lifetime(const Body& body) noexcept;
-  void refuse_lifetime() noexcept;
+  [[nodiscard]] std::int64_t lifetime_ms_max() noexcept;
+  void refuse_lifetime(std::int64_t max_ms) noexcept;
+  // False: the rate of a policy is spent, and the call has been answered.
+  [[nodiscard]] bool count_for_policies() noexcept;
   void on_target_found() noexcept;
   void issue_for(const store::UserId& target) noexcept;
   void on_issued() noexcept;
+  void refuse_issue(const store::IssueToken& issued) noexcept;
 
   // Empty when the feature is on and the secret, if there is one, is right; else the reason.
   [[nodiscard]] std::string_view gate(const Body& body) noexcept;
@@ -59,13 +68,19 @@ bool is_oneself(const Target& target, const store::User& user) noexcept {
   return target.value == user.username || store::fold(target.value) == store::fold(user.username);
 }
 
+std::int64_t CreateToken::lifetime_ms_max() noexcept {
+  const std::int64_t max_ms = context().options.token_lifetime_ms_max;
+  const std::int64_t bound_ms = store().policies().bounds_of(caller().roles).lifetime_ms_max;
+  return bound_ms > 0 ? std::min(bound_ms, max_ms) : max_ms;
+}
+
 bool CreateToken::read_lifetime(const Body& body) noexcept {
   // The one has named the target.
   if (body.size() < 2) return true;
   const auto value = body.value("lifetime");
   const auto text = value ? value->text() : body.is_form() ? body.text("lifetime") : std::nullopt;
   if (!value && !text) return true;
-  const std::int64_t max_ms = context().options.token_lifetime_ms_max;
+  const std::int64_t max_ms = lifetime_ms_max();
   if (text) {
     lifetime_ms_ = parse_lifetime_ms(trim(*text), max_ms).value_or(0);
   } else {
@@ -80,15 +95,35 @@ bool CreateToken::read_lifetime(const Body& body) noexcept {
   return lifetime_ms_ > 0 && lifetime_ms_ <= max_ms;
 }
 
-void CreateToken::refuse_lifetime() noexcept {
+void CreateToken::refuse_lifetime(std::int64_t max_ms) noexcept {
   char digits[24];
   const char* end =
-      std::to_chars(digits, digits + sizeof(digits),
-                    context().options.token_lifetime_ms_max / core::kMillisecondsPerSecond)
-          .ptr;
+      std::to_chars(digits, digits + sizeof(digits), max_ms / core::kMillisecondsPerSecond).ptr;
   refuse(R"(The 'lifetime' param must be whole seconds or a text such as '15m', '12h' or '7d', )"
          R"(of at least 1 and at most )",
          {digits, static_cast<std::size_t>(end - digits)}, " seconds", "error-invalid-lifetime");
+}
+
+// In each policy's own window. What is refused afterwards for its target counts, so that a bounded
+// issuer cannot try out targets without end. The table is all cores' (http/api/rate_limit.h), so
+// the count is exact whichever core a connection landed on.
+bool CreateToken::count_for_policies() noexcept {
+  const store::IssuingPolicies& policies = store().policies();
+  const store::Digest issuer = store::digest_of(caller().id.view());
+  for (std::size_t index = 0; index < store::kRoleCount; ++index) {
+    const auto role = static_cast<store::Role>(index);
+    const store::IssuingPolicy& policy = policies[role];
+    if (!policy.is_rated() || !caller().roles.has(role)) continue;
+    const RateLimiter::Verdict verdict = context().issuing_limiter.count(
+        index, std::span(issuer).first<16>(),
+        context().clock.monotonic_ns / core::kNanosecondsPerMillisecond,
+        {.calls_max = policy.tokens_max, .window_ms = policy.window_ms});
+    if (verdict.allowed) continue;
+    log_refusal("the rate of the issuing policy is spent");
+    refuse_too_many(verdict);
+    return false;
+  }
+  return true;
 }
 
 void CreateToken::run(const Body& body, const store::User* user) noexcept {
@@ -100,7 +135,8 @@ void CreateToken::run(const Body& body, const store::User* user) noexcept {
   if (!allows(store::Permission::user_generate_access_token) && !is_oneself(*target, *user)) {
     return refuse_not_authorized("no permission");
   }
-  if (!read_lifetime(body)) return refuse_lifetime();
+  if (!read_lifetime(body)) return refuse_lifetime(lifetime_ms_max());
+  if (store().policies().limit_rate_of(caller().roles) && !count_for_policies()) return;
   // Whether an id is somebody's and active is decided where the token is made: the committer knows
   // everyone whom it issues for, so looking here as well would only cost.
   if (target->key == store::UserKey::id) {
@@ -129,6 +165,7 @@ void CreateToken::issue_for(const store::UserId& target) noexcept {
   auto& issue = steps_.make<store::IssueToken>();
   issue.user = target;
   issue.issuer = caller().id;
+  issue.issuer_roles = caller().roles;
   issue.token_kind = store::TokenKind::issued;
   issue.lifetime_ms = lifetime_ms_;
   issue.address = address();
@@ -141,8 +178,7 @@ void CreateToken::on_issued() noexcept {
   if (!issued.result) {
     switch (issued.result.error()) {
       case core::Errc::not_found: return answer(kInvalidUser);
-      case core::Errc::refused:
-        return refuse_not_authorized("the target is inactive", issued.user.view());
+      case core::Errc::refused: return refuse_issue(issued);
       default: return fail(issued.result.error());
     }
   }
@@ -157,6 +193,19 @@ void CreateToken::on_issued() noexcept {
   }
   out += R"("},"success":true})";
   answer(200, out);
+}
+
+void CreateToken::refuse_issue(const store::IssueToken& issued) noexcept {
+  const std::string_view target = issued.user.view();
+  switch (issued.broken_bound) {
+    case store::BrokenBound::none: return refuse_not_authorized("the target is inactive", target);
+    case store::BrokenBound::target_roles:
+      return refuse_not_authorized("the issuing policy does not cover the target's roles", target);
+    case store::BrokenBound::admins:
+      return refuse_not_authorized("the issuing policy excludes admins", target);
+    // The policy has changed since the lifetime was read.
+    case store::BrokenBound::lifetime: return refuse_lifetime(issued.lifetime_ms);
+  }
 }
 
 }  // namespace
