@@ -28,6 +28,7 @@ void Broadcast::clear() noexcept {
   removed_tokens.clear();
   changed_users.clear();
   permissions_changed = false;
+  policies_changed = false;
   settings_changed = false;
   empty_ = true;
 }

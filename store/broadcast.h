@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/mailbox.h"
+#include "store/issuing_policy.h"
 #include "store/permission.h"
 #include "store/setting.h"
 #include "store/token.h"
@@ -48,6 +49,8 @@ class Broadcast : public core::Message {
   std::vector<UserId> changed_users;
   bool permissions_changed = false;
   PermissionTable permissions;  // meaningful when permissions_changed
+  bool policies_changed = false;
+  IssuingPolicies policies;  // meaningful when policies_changed
   bool settings_changed = false;
   Settings settings;  // meaningful when settings_changed
 

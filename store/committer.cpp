@@ -290,6 +290,8 @@ const PermissionTable& Committer::permissions() const noexcept {
   return impl_->rules.permissions();
 }
 
+const IssuingPolicies& Committer::policies() const noexcept { return impl_->rules.policies(); }
+
 const Settings& Committer::settings() const noexcept { return impl_->rules.settings(); }
 
 const Committer::Counters& Committer::counters() const noexcept { return impl_->counters; }

@@ -33,6 +33,7 @@
 #include "store/bootstrap.h"
 #include "store/broadcast.h"
 #include "store/database.h"
+#include "store/issuing_policy.h"
 #include "store/operation.h"
 #include "store/permission.h"
 #include "store/setting.h"
@@ -93,6 +94,7 @@ class Committer {
   [[nodiscard]] const Identity& identity() const noexcept;
   // As of open(); afterwards each core has its own copy.
   [[nodiscard]] const PermissionTable& permissions() const noexcept;
+  [[nodiscard]] const IssuingPolicies& policies() const noexcept;
   [[nodiscard]] const Settings& settings() const noexcept;
 
   // The stepping thread's.

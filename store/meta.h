@@ -11,6 +11,7 @@
 //   usernames, emails   folded name -> user id
 //   members             role (one byte) and user id -> nothing
 //   permissions         permission id -> version byte 1, u64 roles, i64 updated
+//   permissions         policy/<role id> -> an issuing policy (store/issuing_policy.cpp)
 //   settings            setting id -> version byte 1, type byte, value (store/setting.cpp)
 
 #include <cstdint>

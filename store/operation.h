@@ -23,6 +23,7 @@
 #include "core/error.h"
 #include "core/mailbox.h"
 #include "store/executor.h"
+#include "store/issuing_policy.h"
 #include "store/permission.h"
 #include "store/personal_token.h"
 #include "store/setting.h"
@@ -184,6 +185,7 @@ enum class WriteKind : std::uint8_t {
   delete_user,
   update_permissions,
   update_setting,
+  update_policies,
   collect_tokens,  // writes nothing
 };
 
@@ -198,13 +200,19 @@ struct Write : Operation {
 };
 
 // Drops the user's oldest tokens beyond the limit in the same commit. Fails with not_found when
-// the user has been deleted and with refused when it has been deactivated meanwhile.
+// the user has been deleted and with refused when it has been deactivated meanwhile, or where a
+// policy of the issuer's roles forbids it (`broken_bound` says which).
 struct IssueToken : Write {
   IssueToken() noexcept : Write(WriteKind::issue_token) {}
   UserId user;
   UserId issuer;
-  TokenKind token_kind = TokenKind::issued;  // personal: an IssuePersonalToken
-  // Counted from the moment of issue; 0: the server's setting. Ignored for personal tokens.
+  // Whose policies bound what is issued (store/issuing_policy.h): the roles with which the issuer
+  // was authenticated. Empty, as for a login: none. Ignored for personal tokens.
+  RoleSet issuer_roles;
+  TokenKind token_kind = TokenKind::issued;      // personal: an IssuePersonalToken
+  BrokenBound broken_bound = BrokenBound::none;  // out
+  // Counted from the moment of issue; 0: the server's setting, or what the policies leave of it.
+  // Out, where it was longer than they allow: the longest. Ignored for personal tokens.
   std::int64_t lifetime_ms = 0;
   std::array<std::uint8_t, 16> address{};
 
@@ -338,6 +346,17 @@ struct UpdatePermissions : Write {
   struct Change {
     Permission permission;
     RoleSet roles;
+  };
+  std::vector<Change> changes;
+};
+
+// Each replaces the whole policy of its role. Counts on every core before the continuation runs.
+// Fails with `invalid`.
+struct UpdatePolicies : Write {
+  UpdatePolicies() noexcept : Write(WriteKind::update_policies) {}
+  struct Change {
+    Role role;
+    IssuingPolicy policy;  // out: `updated_ms`
   };
   std::vector<Change> changes;
 };

@@ -53,6 +53,7 @@ constexpr std::array<PermissionRow, kPermissionCount> kPermissions = {{
     {Permission::view_privileged_setting, "view-privileged-setting", kAdmins},
     {Permission::edit_privileged_setting, "edit-privileged-setting", kAdmins},
     {Permission::introspect_tokens, "introspect-tokens", kAdmins},
+    {Permission::edit_issuing_policies, "edit-issuing-policies", kAdmins},
 }};
 
 // The rows stand in the order of the enumerations, so an index is a value.

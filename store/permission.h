@@ -74,7 +74,8 @@ enum class Permission : std::uint8_t {
   assign_admin_role,
   view_privileged_setting,
   edit_privileged_setting,
-  introspect_tokens,  // beyond the original: of anybody's tokens
+  introspect_tokens,      // beyond the original: of anybody's tokens
+  edit_issuing_policies,  // beyond the original: store/issuing_policy.h; reading them too
   count_,
 };
 inline constexpr std::size_t kPermissionCount = static_cast<std::size_t>(Permission::count_);

@@ -28,6 +28,7 @@ void Store::Impl::apply(Broadcast& broadcast) noexcept {
     users.remove(id);
   }
   if (broadcast.permissions_changed) permissions = broadcast.permissions;
+  if (broadcast.policies_changed) policies = broadcast.policies;
   if (broadcast.settings_changed) {
     settings = broadcast.settings;
     if (settings_watcher) settings_watcher->on_settings_changed();
@@ -166,6 +167,7 @@ void Store::verify_password(VerifyPassword& operation) noexcept {
 }
 
 const PermissionTable& Store::permissions() const noexcept { return impl_->permissions; }
+const IssuingPolicies& Store::policies() const noexcept { return impl_->policies; }
 const Settings& Store::settings() const noexcept { return impl_->settings; }
 void Store::watch_settings(SettingsWatcher& watcher) noexcept {
   CHECK(!impl_->settings_watcher);

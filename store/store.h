@@ -61,7 +61,7 @@ class SettingsWatcher {
 };
 
 // Constructed after Committer::open and before any thread runs: it joins the committer's replicas
-// and copies the permissions and settings. Destroyed after all threads ended.
+// and copies the permissions, policies and settings. Destroyed after all threads ended.
 class Store {
  public:
   Store(const StoreParts& parts, const StoreOptions& options);
@@ -88,6 +88,7 @@ class Store {
   void verify_password(VerifyPassword& operation) noexcept;
 
   [[nodiscard]] const PermissionTable& permissions() const noexcept;
+  [[nodiscard]] const IssuingPolicies& policies() const noexcept;
   // The object stays the same; what it says changes between turns.
   [[nodiscard]] const Settings& settings() const noexcept;
   // One at most. It stays until the core's thread has ended.

@@ -40,6 +40,7 @@ struct Store::Impl final : Replica {
         tokens(given_options.token_cache_entries),
         users(given_options.user_cache_entries),
         permissions(given.committer.permissions()),
+        policies(given.committer.policies()),
         settings(given.committer.settings()),
         number(given.committer.attach(*this)) {}
 
@@ -121,6 +122,7 @@ struct Store::Impl final : Replica {
   TokenCache tokens;
   UserCache users;
   PermissionTable permissions;
+  IssuingPolicies policies;
   Settings settings;
   SettingsWatcher* settings_watcher = nullptr;
   const std::uint32_t number;  // among the committer's replicas

@@ -101,6 +101,9 @@ bool WriteRules::write(Write& operation, Broadcast& broadcast) {
     case WriteKind::update_permissions:
       operation.result = update(static_cast<UpdatePermissions&>(operation), broadcast);
       break;
+    case WriteKind::update_policies:
+      operation.result = update(static_cast<UpdatePolicies&>(operation), broadcast);
+      break;
     case WriteKind::update_setting:
       operation.result = update(static_cast<const UpdateSetting&>(operation), broadcast);
       break;
@@ -127,10 +130,14 @@ WriteRules::Outcome WriteRules::may_be_issued_for(const UserId& user) {
 
 WriteRules::Outcome WriteRules::issue(IssueToken& operation, Broadcast& broadcast) {
   dropped_.clear();
+  operation.broken_bound = BrokenBound::none;
   if (const Outcome allowed = may_be_issued_for(operation.user); !allowed) return allowed;
   CHECK(operation.token_kind != TokenKind::personal);
-  const std::int64_t lifetime_ms =
+  std::int64_t lifetime_ms =
       operation.lifetime_ms > 0 ? operation.lifetime_ms : settings_.token_lifetime_ms;
+  if (policies_.bind(operation.issuer_roles)) [[unlikely]] {
+    if (const Outcome kept = keep_bounds(operation, lifetime_ms); !kept) return kept;
+  }
   operation.expires_ms = sum_at_most_never(now_ms_, lifetime_ms);
   operation.locator = locators_.next(now_ms_);
   if (!index_.add(operation.user, operation.locator, operation.expires_ms, now_ms_, dropped_)) {

@@ -19,6 +19,7 @@
 #include "store/bootstrap.h"
 #include "store/broadcast.h"
 #include "store/database.h"
+#include "store/issuing_policy.h"
 #include "store/locator_source.h"
 #include "store/operation.h"
 #include "store/overlay.h"
@@ -59,6 +60,7 @@ class WriteRules {
   void end_batch(std::uint64_t number) noexcept { overlay_.forget(number); }
 
   [[nodiscard]] const PermissionTable& permissions() const noexcept { return permissions_; }
+  [[nodiscard]] const IssuingPolicies& policies() const noexcept { return policies_; }
   [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
   [[nodiscard]] Locator last_locator() const noexcept { return locators_.last(); }
   [[nodiscard]] const TokenIndex& index() const noexcept { return index_; }
@@ -80,6 +82,14 @@ class WriteRules {
   // store/write_rules_settings.cpp.
   Outcome update(const UpdateSetting& operation, Broadcast& broadcast);
   core::Result<void> load_settings();
+
+  // store/write_rules_policies.cpp.
+  Outcome update(UpdatePolicies& operation, Broadcast& broadcast);
+  // Of an issuer whom policies bind. Cuts `lifetime_ms` where none was asked for.
+  Outcome keep_bounds(IssueToken& operation, std::int64_t& lifetime_ms);
+  // Whether a holder of these roles is an admin or can make itself one.
+  [[nodiscard]] bool leads_to_admin(RoleSet roles) const noexcept;
+  core::Result<void> load_policies();
 
   // store/write_rules_personal.cpp.
   Outcome issue_personal(IssuePersonalToken& operation, Broadcast& broadcast);
@@ -119,6 +129,7 @@ class WriteRules {
   LocatorSource locators_;
   TokenIndex index_;
   PermissionTable permissions_;
+  IssuingPolicies policies_;
   Settings settings_;
   std::uint64_t users_ = 0;
   std::uint64_t active_admins_ = 0;

@@ -20,6 +20,7 @@ constexpr std::size_t kRemovedPerCommit = 4096;
 
 Result<void> WriteRules::load(std::int64_t now_ms) {
   if (const auto loaded = load_permissions(); !loaded) return loaded;
+  if (const auto loaded = load_policies(); !loaded) return loaded;
   if (const auto loaded = load_settings(); !loaded) return loaded;
   std::vector<User> revoking;
   if (const auto loaded = load_users(revoking); !loaded) return loaded;

@@ -157,7 +157,7 @@ void Call::admit(const store::User* user) noexcept {
     counted_ = true;
     // Now: an answer that waits for a sync is made later, and the window does not move with it.
     window_ends_ms_ = context_.limiter.wall_end_ms(verdict_, context_.clock);
-    if (!verdict_.allowed) return refuse_too_many();
+    if (!verdict_.allowed) return refuse_too_many(verdict_);
   }
 
   Body body;
@@ -184,9 +184,13 @@ void Call::refuse_body(BodyFault fault) noexcept {
   answer(route_.access == Access::oauth ? kMalformedRequest : answer_to(fault));
 }
 
-void Call::refuse_too_many() noexcept {
+void Call::refuse_too_many(const RateLimiter::Verdict& verdict) noexcept {
+  // The headers tell of the limit that was reached.
+  verdict_ = verdict;
+  counted_ = true;
+  window_ends_ms_ = context_.limiter.wall_end_ms(verdict, context_.clock);
   const std::int64_t seconds =
-      (verdict_.reset_in_ms + core::kMillisecondsPerSecond - 1) / core::kMillisecondsPerSecond;
+      (verdict.reset_in_ms + core::kMillisecondsPerSecond - 1) / core::kMillisecondsPerSecond;
   Line<kLogLineBytesMax> body;
   body << R"({"success":false,"error":"Error, too many requests. Please slow down. You must wait )"
        << seconds << R"( seconds before trying this endpoint again. [error-too-many-requests]"})";

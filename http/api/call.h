@@ -70,6 +70,8 @@ class Call {
   // 400; `error` is "<before><subject><after> [<code>]", the subject being the client's own text.
   void refuse(std::string_view before, std::string_view subject, std::string_view after,
               std::string_view code) noexcept;
+  // The 429 of 1.4.
+  void refuse_too_many(const RateLimiter::Verdict& verdict) noexcept;
   // Of the store: full and unavailable are 503 with Retry-After, the rest is 500.
   void fail(core::Errc code) noexcept;
   // The 403 of section 3, with a line in the log.
@@ -89,7 +91,6 @@ class Call {
   void admit_unknown(bool had_credentials) noexcept;
   void admit(const store::User* user) noexcept;
   void refuse_body(BodyFault fault) noexcept;
-  void refuse_too_many() noexcept;
   void log(std::string_view verb, std::string_view what, std::string_view target) noexcept;
   void answer_oauth(int status, std::string_view body, std::string_view challenge = "") noexcept;
 

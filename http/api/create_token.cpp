@@ -4,7 +4,10 @@
 // refused goes to the log.
 //
 // Beyond the original: a `lifetime`, in seconds or as "15m", "12h", "7d", for this one token. The
-// answer then carries `expiresAt` as well.
+// answer then carries `expiresAt` as well. And the policies of the caller's roles
+// (store/issuing_policy.h): the committer keeps the bounds on targets and lifetimes, for every way
+// of naming the target; here a lifetime is refused early, and the rate is kept. They bind whoever
+// knows the secret, too, and of what someone issues for itself, the lifetime and the rate.
 
 #include "http/api/endpoints.h"
 #include "http/api/issuing_call.h"
@@ -23,6 +26,7 @@ class CreateToken final : public IssuingCall {
   void on_target_found() noexcept;
   void issue_for(const store::UserId& target) noexcept;
   void on_issued() noexcept;
+  void refuse_issue(const store::IssueToken& issued) noexcept;
 
   std::int64_t lifetime_ms_ = 0;  // 0: none was asked for
   Steps<store::FindUser, store::IssueToken> steps_;
@@ -42,7 +46,8 @@ void CreateToken::run(const Body& body, const store::User* user) noexcept {
   if (!allows(store::Permission::user_generate_access_token) && !is_oneself(*target, *user)) {
     return refuse_not_authorized("no permission");
   }
-  if (!read_lifetime(body, lifetime_ms_)) return refuse_lifetime();
+  if (!read_lifetime(body, lifetime_ms_)) return refuse_lifetime(lifetime_ms_max());
+  if (!count_for_policies(1)) return;
   // Whether an id is somebody's and active is decided where the token is made: the committer knows
   // everyone whom it issues for, so looking here as well would only cost.
   if (target->key == store::UserKey::id) {
@@ -71,6 +76,7 @@ void CreateToken::issue_for(const store::UserId& target) noexcept {
   auto& issue = steps_.make<store::IssueToken>();
   issue.user = target;
   issue.issuer = caller().id;
+  issue.issuer_roles = caller().roles;
   issue.token_kind = store::TokenKind::issued;
   issue.lifetime_ms = lifetime_ms_;
   issue.address = address();
@@ -83,8 +89,7 @@ void CreateToken::on_issued() noexcept {
   if (!issued.result) {
     switch (issued.result.error()) {
       case core::Errc::not_found: return answer(kInvalidUser);
-      case core::Errc::refused:
-        return refuse_not_authorized("the target is inactive", issued.user.view());
+      case core::Errc::refused: return refuse_issue(issued);
       default: return fail(issued.result.error());
     }
   }
@@ -99,6 +104,14 @@ void CreateToken::on_issued() noexcept {
   }
   out += R"("},"success":true})";
   answer(200, out);
+}
+
+void CreateToken::refuse_issue(const store::IssueToken& issued) noexcept {
+  // The policy has changed since the lifetime was read.
+  if (issued.broken_bound == store::BrokenBound::lifetime) {
+    return refuse_lifetime(issued.lifetime_ms);
+  }
+  refuse_not_authorized(reason_of_refusal(issued), issued.user.view());
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 //
 // with `expiresAt` beside the token where a lifetime was asked for. An entry's errors are those of
 // users.createToken. Whoever lacks the permission is refused as a whole, also for oneself: that is
-// what users.createToken is for.
+// what users.createToken is for. So is a request for more tokens than the rate of a policy allows.
 //
 // Operation: the users are taken into slices, the usernames among them looked up a slice a turn,
 // and all is handed to the committer in one turn, so that it makes as few batches of it as its
@@ -96,8 +96,8 @@ class CreateTokens final : public IssuingCall {
     std::size_t written = 0;    // slices, in `answer`
     std::size_t issued = 0;
     std::optional<core::Errc> store_failure;
-    std::size_t inactive = 0;
-    store::UserId first_inactive;
+    std::string_view first_refusal;  // why; empty: there was none
+    store::UserId first_refused;
     std::string answer;
   };
 
@@ -138,7 +138,8 @@ void CreateTokens::run(const Body& body, const store::User*) noexcept {
   ++context().bulk_requests;
   bulk_ = std::make_unique<Bulk>();
   if (!read_targets(body)) return;
-  if (!read_lifetime(body, lifetime_ms_)) return refuse_lifetime();
+  if (!read_lifetime(body, lifetime_ms_)) return refuse_lifetime(lifetime_ms_max());
+  if (!count_for_policies(bulk_->ends.size())) return;
   bulk_->resolve.then<&CreateTokens::on_resolved>(*this);
   take_next();
 }
@@ -174,6 +175,7 @@ void CreateTokens::take_slice() noexcept {
     store::IssueToken& token = slice.tokens[index];
     const std::string_view text = target(first + index);
     token.issuer = caller().id;
+    token.issuer_roles = caller().roles;
     token.token_kind = store::TokenKind::issued;
     token.lifetime_ms = lifetime_ms_;
     token.address = address();
@@ -233,7 +235,10 @@ void CreateTokens::append_entry(const store::IssueToken& token) {
   if (!token.result) {
     const core::Errc code = token.result.error();
     if (is_of_the_store(code)) bulk_->store_failure = code;
-    if (code == core::Errc::refused && bulk_->inactive++ == 0) bulk_->first_inactive = token.user;
+    if (code == core::Errc::refused && bulk_->first_refusal.empty()) {
+      bulk_->first_refusal = reason_of_refusal(token);
+      bulk_->first_refused = token.user;
+    }
     return append_error(out, answer_to(code));
   }
   ++bulk_->issued;
@@ -265,8 +270,9 @@ void CreateTokens::write_slice() noexcept {
 }
 
 void CreateTokens::finish() noexcept {
-  if (bulk_->inactive > 0) {
-    log_refusal("some targets are inactive, this one the first", bulk_->first_inactive.view());
+  // Of many the first tells what to look for.
+  if (!bulk_->first_refusal.empty()) {
+    log_refusal(bulk_->first_refusal, bulk_->first_refused.view());
   }
   if (bulk_->issued == 0 && bulk_->store_failure) return fail(*bulk_->store_failure);
   bulk_->answer += R"(],"success":true})";

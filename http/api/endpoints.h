@@ -34,6 +34,8 @@ TOKEND_ENDPOINT(users_set_active_status);
 TOKEND_ENDPOINT(users_update);
 TOKEND_ENDPOINT(permissions_list_all);
 TOKEND_ENDPOINT(permissions_update);
+TOKEND_ENDPOINT(policies_list);
+TOKEND_ENDPOINT(policies_update);
 TOKEND_ENDPOINT(roles_list);
 TOKEND_ENDPOINT(roles_add_user);
 TOKEND_ENDPOINT(roles_remove_user);

@@ -1,7 +1,9 @@
 #include "http/api/issuing_call.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <span>
 
 #include "http/api/text.h"
 
@@ -27,7 +29,7 @@ bool IssuingCall::read_lifetime(const Body& body, std::int64_t& lifetime_ms) noe
   const auto value = body.value("lifetime");
   const auto text = value ? value->text() : body.is_form() ? body.text("lifetime") : std::nullopt;
   if (!value && !text) return true;
-  const std::int64_t max_ms = context().options.token_lifetime_ms_max;
+  const std::int64_t max_ms = lifetime_ms_max();
   if (text) {
     lifetime_ms = parse_lifetime_ms(trim(*text), max_ms).value_or(0);
   } else {
@@ -42,15 +44,55 @@ bool IssuingCall::read_lifetime(const Body& body, std::int64_t& lifetime_ms) noe
   return lifetime_ms > 0 && lifetime_ms <= max_ms;
 }
 
-void IssuingCall::refuse_lifetime() noexcept {
+std::int64_t IssuingCall::lifetime_ms_max() noexcept {
+  const std::int64_t max_ms = context().options.token_lifetime_ms_max;
+  const std::int64_t bound_ms = store().policies().bounds_of(caller().roles).lifetime_ms_max;
+  return bound_ms > 0 ? std::min(bound_ms, max_ms) : max_ms;
+}
+
+void IssuingCall::refuse_lifetime(std::int64_t max_ms) noexcept {
   char digits[24];
   const char* end =
-      std::to_chars(digits, digits + sizeof(digits),
-                    context().options.token_lifetime_ms_max / core::kMillisecondsPerSecond)
-          .ptr;
+      std::to_chars(digits, digits + sizeof(digits), max_ms / core::kMillisecondsPerSecond).ptr;
   refuse(R"(The 'lifetime' param must be whole seconds or a text such as '15m', '12h' or '7d', )"
          R"(of at least 1 and at most )",
          {digits, static_cast<std::size_t>(end - digits)}, " seconds", "error-invalid-lifetime");
+}
+
+// In each policy's own window. What is refused afterwards for its target counts, so that a bounded
+// issuer cannot try out targets without end; so does what a request asks for that goes beyond. The
+// table is all cores' (http/api/rate_limit.h), so the count is exact whichever core a connection
+// landed on.
+bool IssuingCall::count_windows(std::size_t tokens) noexcept {
+  const store::IssuingPolicies& policies = store().policies();
+  const store::Digest issuer = store::digest_of(caller().id.view());
+  for (std::size_t index = 0; index < store::kRoleCount; ++index) {
+    const auto role = static_cast<store::Role>(index);
+    const store::IssuingPolicy& policy = policies[role];
+    if (!policy.is_rated() || !caller().roles.has(role)) continue;
+    for (std::size_t token = 0; token < tokens; ++token) {
+      const RateLimiter::Verdict verdict = context().issuing_limiter.count(
+          index, std::span(issuer).first<16>(),
+          context().clock.monotonic_ns / core::kNanosecondsPerMillisecond,
+          {.calls_max = policy.tokens_max, .window_ms = policy.window_ms});
+      if (verdict.allowed) continue;
+      log_refusal("the rate of the issuing policy is spent");
+      refuse_too_many(verdict);
+      return false;
+    }
+  }
+  return true;
+}
+
+std::string_view IssuingCall::reason_of_refusal(const store::IssueToken& issued) noexcept {
+  switch (issued.broken_bound) {
+    case store::BrokenBound::none: return "the target is inactive";
+    case store::BrokenBound::target_roles:
+      return "the issuing policy does not cover the target's roles";
+    case store::BrokenBound::admins: return "the issuing policy excludes admins";
+    case store::BrokenBound::lifetime: return "the issuing policy does not allow the lifetime";
+  }
+  return {};
 }
 
 }  // namespace tokend::api

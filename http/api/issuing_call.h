@@ -1,6 +1,8 @@
 #pragma once
 // What users.createToken and users.createTokens ask alike: whether the feature is on, the secret,
-// a lifetime.
+// a lifetime, and what the policies of the caller's roles say of it and of the rate
+// (store/issuing_policy.h). The committer keeps the bounds on targets, and on the lifetime once
+// more.
 
 #include <cstdint>
 #include <string_view>
@@ -23,9 +25,20 @@ class IssuingCall : public Call {
     answer(kNotAuthorized);
   }
 
+  // The longest that the caller may ask for.
+  [[nodiscard]] std::int64_t lifetime_ms_max() noexcept;
   // False: there is a `lifetime`, and it is none. 0: none was asked for.
   [[nodiscard]] bool read_lifetime(const Body& body, std::int64_t& lifetime_ms) noexcept;
-  void refuse_lifetime() noexcept;
+  void refuse_lifetime(std::int64_t max_ms) noexcept;
+  // False: the rate of a policy does not allow so many tokens, and the call has been answered.
+  [[nodiscard]] bool count_for_policies(std::size_t tokens) noexcept {
+    return !store().policies().limit_rate_of(caller().roles) || count_windows(tokens);
+  }
+  // Why the committer refused it, for the log.
+  [[nodiscard]] static std::string_view reason_of_refusal(const store::IssueToken& issued) noexcept;
+
+ private:
+  [[nodiscard]] bool count_windows(std::size_t tokens) noexcept;
 };
 
 }  // namespace tokend::api

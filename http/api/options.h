@@ -32,6 +32,10 @@ struct LoginBlockOptions {
 // A random id of 17 characters, made once for each process.
 [[nodiscard]] std::string make_instance_id();
 
+// Issuers, by the roles whose policies limit their rate: their table is their own, so that no crowd
+// of clients can make it forget them. 1 MiB.
+inline constexpr std::size_t kIssuingWindowsMax = 1U << 16;
+
 struct ApiOptions {
   // CREATE_TOKENS_FOR_USERS was exactly `yes` or `true`. Without effect when there is a secret.
   bool create_tokens_enabled = false;

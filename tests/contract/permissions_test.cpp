@@ -52,7 +52,8 @@ TEST_F(Permissions, DefaultsAreTheOriginals) {
            {"assign-admin-role", R"(["admin"])"},
            {"view-privileged-setting", R"(["admin"])"},
            {"edit-privileged-setting", R"(["admin"])"},
-           {"introspect-tokens", R"(["admin"])"}}) {
+           {"introspect-tokens", R"(["admin"])"},
+           {"edit-issuing-policies", R"(["admin"])"}}) {
     EXPECT_TRUE(matches(body, R"(<any>{"_id":")" + permission +
                                   R"(","_updatedAt":"<time>","roles":)" + roles + "}<any>"))
         << permission << body;

@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "store/bootstrap.h"
+#include "store/issuing_policy.h"
 #include "store/password.h"
 #include "tools/tokenctl/check.h"
 #include "tools/tokenctl/commands.h"
@@ -181,6 +182,14 @@ TEST_F(OfflineTest, RevokedTokensAreRevokedAfterReopening) {
 
 TEST_F(OfflineTest, ASoundStoreHasNoFaultsAndIsCounted) {
   make_store();
+  {
+    const auto database = open_database();
+    const auto batch = database->make_batch();
+    std::string policy;
+    store::encode(store::IssuingPolicy{.exclude_admins = true}, policy);
+    batch->put(store::Family::permissions, store::policy_key(store::Role::bot), policy);
+    ASSERT_TRUE(database->commit(*batch).has_value());
+  }
   const auto store = open();
   ASSERT_TRUE(create_user(*store, {.username = "bob", .email = "b@example.com"}));
   ASSERT_TRUE(set_active(*store, "bob", false));
@@ -217,6 +226,9 @@ TEST_F(OfflineTest, EveryKindOfDamageIsAFault) {
       {"personal tokens that are gone", Family::personal_tokens, "nobody",
        std::string("\x01\x01", 2) + std::string(13 + 1 + 6 + 2, '\0')},
       {"an unknown permission", Family::permissions, "fly", "x"},
+      {"a policy that does not decode", Family::permissions, "policy/bot", "x"},
+      {"a policy of no role", Family::permissions, "policy/pope",
+       std::string("\x01", 1) + std::string(37, '\0')},
       {"an unknown setting", Family::settings, "fly", std::string("\x01\x00\x01", 3)},
       {"a setting that does not decode", Family::settings, "API_Enable_CORS", "x"},
       {"a setting of another type", Family::settings, "API_CORS_Origin",

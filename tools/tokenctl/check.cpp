@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "store/issuing_policy.h"
 #include "store/meta.h"
 #include "store/permission.h"
 #include "store/personal_token.h"
@@ -74,17 +75,20 @@ class Check {
       case Family::usernames: return look_at_name("usernames", key, value);
       case Family::emails: return look_at_name("emails", key, value);
       case Family::members: return look_at_member(key);
-      case Family::permissions:
-        if (!store::permission_of(key) || !store::decode_permission(value)) {
-          fault("permissions", key, "does not decode");
-        }
-        return {};
+      case Family::permissions: look_at_permission(key, value); return {};
       case Family::personal_tokens: return look_at_personal_tokens(key, value);
       case Family::settings: look_at_setting(key, value); return {};
       case Family::meta:
       case Family::count_: return {};
     }
     return {};
+  }
+
+  void look_at_permission(std::string_view key, std::string_view value) {
+    const bool decodes = store::role_of_policy_key(key)
+                             ? store::decode_policy(value).has_value()
+                             : store::permission_of(key) && store::decode_permission(value);
+    if (!decodes) fault("permissions", key, "does not decode");
   }
 
   void look_at_setting(std::string_view key, std::string_view value) {

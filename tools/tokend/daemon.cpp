@@ -117,6 +117,7 @@ struct Daemon::Core {
                                   .log = daemon.log_.add_core(),
                                   .clock = reactor.turn_clock(),
                                   .limiter = daemon.limiter_,
+                                  .issuing_limiter = daemon.issuing_limiter_,
                                   .login_block = daemon.login_block_}),
         factory(api::with_bulk_issuance(daemon.config_.http), api, reactor.turn_clock(),
                 reactor.blocks()) {}
@@ -138,6 +139,7 @@ Daemon::Daemon(const Config& config)
           {.name = "hasher", .threads = config_.hashers, .queue_max = config_.hasher_queue_max}),
       api_options_(api_options(config_)),
       limiter_(api_options_.rate_limit),
+      issuing_limiter_({.entries_max = api::kIssuingWindowsMax, .restarts_when_spent = false}),
       login_block_(api_options_.login_block) {}
 
 Daemon::~Daemon() { stop(); }

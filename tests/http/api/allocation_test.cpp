@@ -13,6 +13,7 @@
 namespace tokend::api {
 namespace {
 
+using testing::Reply;
 using testing::World;
 using tests::allocation_count;
 
@@ -70,11 +71,7 @@ TEST(Allocation, IntrospectionFromMemoryAllocatesNothing) {
   }
 }
 
-TEST(Allocation, CreateTokenAllocatesNothingOnItsCore) {
-  ApiOptions options = testing::default_options();
-  options.create_tokens_secret = "secret";
-  World world(options);
-  world.create_user("bob");
+void expect_create_token_allocates_nothing(World& world) {
   const std::string body = R"({"username":"Bob","secret":"secret"})";
   const std::string text = "POST /api/v1/users.createToken HTTP/1.1\r\nHost: x\r\n" +
                            world.admin().headers() + "Content-Type: application/json\r\n" +
@@ -91,6 +88,21 @@ TEST(Allocation, CreateTokenAllocatesNothingOnItsCore) {
     EXPECT_EQ(world.take_reply().status, 200);
     EXPECT_TRUE(round == 0 || made == 0) << made;
   }
+}
+
+TEST(Allocation, CreateTokenAllocatesNothingOnItsCore) {
+  ApiOptions options = testing::default_options();
+  options.create_tokens_secret = "secret";
+  World world(options);
+  world.create_user("bob");
+  expect_create_token_allocates_nothing(world);
+  // Nor where the issuer is bound.
+  const Reply set = world.post("/api/v1/policies.update", world.admin(),
+                               R"({"policies":[{"_id":"admin","targetRoles":["user"],)"
+                               R"("excludeAdmins":true,"lifetimeMax":"1h",)"
+                               R"("rateLimit":{"tokens":1000,"window":"1h"}}]})");
+  ASSERT_EQ(set.status, 200);
+  expect_create_token_allocates_nothing(world);
 }
 
 }  // namespace

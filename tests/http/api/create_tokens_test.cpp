@@ -102,7 +102,7 @@ TEST(CreateTokens, AnEntryHasTheErrorOfASingleRequestAndSpoilsNoOther) {
                             R"(],"success":true})");
   EXPECT_EQ(tokens[0].user_id, alice);
   EXPECT_EQ(tokens[1].user_id, carl);
-  EXPECT_TRUE(world.log.has("some targets are inactive"));
+  EXPECT_TRUE(world.log.has("the target is inactive"));
   EXPECT_FALSE(world.log.has(tokens[0].token));
 
   reply = world.post(kPath, world.admin(), body_of("usernames", {"CARL", "bob", "nobody", ""}));
