@@ -211,13 +211,15 @@ struct IssueToken : Write {
   RoleSet issuer_roles;
   TokenKind token_kind = TokenKind::issued;      // personal: an IssuePersonalToken
   BrokenBound broken_bound = BrokenBound::none;  // out
+  // In: not_found as well once the user's `valid_from` is another one than `locator`. For a login,
+  // which rests on a password that may have been changed while it was compared.
+  bool checks_floor = false;
   // Counted from the moment of issue; 0: the server's setting, or what the policies leave of it.
   // Out, where it was longer than they allow: the longest. Ignored for personal tokens.
   std::int64_t lifetime_ms = 0;
   std::array<std::uint8_t, 16> address{};
-
   TokenText token{};  // shown once, never stored
-  Locator locator;
+  Locator locator;    // out; in where `checks_floor`, which spares a login the room for another one
   std::int64_t expires_ms = 0;
   Digest digest{};
 

@@ -35,9 +35,15 @@ Result<void> RocksDatabase::Impl::prepare_ingestion() {
   return {};
 }
 
+// What is sealed by now, and no more: while tokens come faster than tables are made there is always
+// another segment, and checkpoints must be made all the same.
 Result<void> RocksDatabase::Impl::hand_over_tail() {
   const std::lock_guard guard(hand_over_mutex);
-  while (auto segment = tail.begin_hand_over()) {
+  // A hand-over that failed half-way is not tried again: what was removed meanwhile may be in its
+  // table. The journal has it, and the next start replays it.
+  if (std::string why = tail.closed(); !why.empty()) return fail(Errc::unavailable, std::move(why));
+  for (std::size_t left = tail.sealed_segments(); left > 0; --left) {
+    auto segment = tail.begin_hand_over();
     auto ingested = ingest(*segment);
     std::vector<TokenTail::Key> removed;
     while (ingested && !tail.finish_hand_over(segment, removed)) {
@@ -67,7 +73,9 @@ Result<void> RocksDatabase::Impl::ingest(const TokenTail::Segment& segment) {
   rocksdb::Status status = table.Open(path);
   const std::size_t count = segment.count();
   for (std::size_t number = first; status.ok() && number < count; ++number) {
-    if (segment.removed(number)) continue;
+    // The first one in any case, as RocksDB makes no empty table; whatever is removed by now is
+    // reported at the end of the hand-over.
+    if (number != first && segment.removed(number)) continue;
     const TokenTail::Entry entry = segment.at(number);
     status = table.Put(slice(entry.key), slice(entry.value));
   }

@@ -149,8 +149,8 @@ core::Result<void> RocksDatabase::Impl::start_threads() {
   return started ? keeper.start("keeper", [this] { keep(); }) : started;
 }
 
-// Whatever fails here ends all commits: a table that cannot be written by closing the tail, a flush
-// by RocksDB, which takes no more writes then.
+// A table that cannot be written ends all commits, by closing the tail; a checkpoint that fails
+// otherwise claims nothing and is tried again when the next file of the journal is full.
 void RocksDatabase::Impl::keep() {
   const bool is_long = journal->unreleased_bytes() > options.journal_bytes_max;
   if (!(is_long ? checkpoint() : hand_over_tail())) return;

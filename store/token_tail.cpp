@@ -179,6 +179,11 @@ void TokenTail::seal() {
   seal_open_segment();
 }
 
+std::size_t TokenTail::sealed_segments() const {
+  const std::shared_lock lock(mutex_);
+  return segments_.size() - (open_segment() ? 1 : 0);
+}
+
 std::shared_ptr<const TokenTail::Segment> TokenTail::begin_hand_over() {
   const std::unique_lock lock(mutex_);
   if (segments_.empty() || !segments_.front()->sealed_) return nullptr;
@@ -188,6 +193,8 @@ std::shared_ptr<const TokenTail::Segment> TokenTail::begin_hand_over() {
 
 bool TokenTail::finish_hand_over(std::shared_ptr<const Segment>& segment,
                                  std::vector<Key>& removed) {
+  // Outlives the lock: nobody waits for its memory to be given back.
+  std::shared_ptr<Segment> dropped;
   const std::unique_lock lock(mutex_);
   CHECK(!segments_.empty() && segments_.front() == segment);
   if (!removed_late_.empty()) {
@@ -196,10 +203,12 @@ bool TokenTail::finish_hand_over(std::shared_ptr<const Segment>& segment,
     return false;
   }
   segment.reset();
-  std::shared_ptr<Segment> dropped = std::move(segments_.front());
+  dropped = std::move(segments_.front());
   segments_.pop_front();
   // Unless somebody still looks at it.
   if (!spare_ && dropped.use_count() == 1) {
+    // What its last reader did came before.
+    std::atomic_thread_fence(std::memory_order_acquire);
     dropped->clear();
     spare_ = std::move(dropped);
   }
@@ -211,6 +220,11 @@ void TokenTail::close(const std::string& why) {
   const std::unique_lock lock(mutex_);
   closed_ = why;
   has_room_.notify_one();
+}
+
+std::string TokenTail::closed() const {
+  const std::shared_lock lock(mutex_);
+  return closed_;
 }
 
 }  // namespace tokend::store

@@ -95,6 +95,7 @@ class TokenTail {
 
   // So that all that is here can be handed over.
   void seal();
+  [[nodiscard]] std::size_t sealed_segments() const;
   // The oldest sealed segment; none: nullptr. Its entries that are not removed go into a table, and
   // only then finish_hand_over() may be called.
   [[nodiscard]] std::shared_ptr<const Segment> begin_hand_over();
@@ -102,8 +103,10 @@ class TokenTail {
   // the table, and then it is called again. True: the segment is dropped, here and in `segment`.
   [[nodiscard]] bool finish_hand_over(std::shared_ptr<const Segment>& segment,
                                       std::vector<Key>& removed);
-  // Nothing can be handed over any more: append() fails from now on.
+  // Nothing is handed over any more: append() fails from now on.
   void close(const std::string& why);
+  // Why it was closed; empty: it was not.
+  [[nodiscard]] std::string closed() const;
 
  private:
   [[nodiscard]] Segment* open_segment() const noexcept;

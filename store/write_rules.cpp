@@ -133,6 +133,11 @@ WriteRules::Outcome WriteRules::issue(IssueToken& operation, Broadcast& broadcas
   operation.broken_bound = BrokenBound::none;
   if (const Outcome allowed = may_be_issued_for(operation.user); !allowed) return allowed;
   CHECK(operation.token_kind != TokenKind::personal);
+  if (operation.checks_floor) {
+    const auto user = read_user(operation.user);
+    if (!user) return failed(user.error());
+    if (user->valid_from != operation.locator) return failed(Errc::not_found);
+  }
   std::int64_t lifetime_ms =
       operation.lifetime_ms > 0 ? operation.lifetime_ms : settings_.token_lifetime_ms;
   if (policies_.bind(operation.issuer_roles)) [[unlikely]] {

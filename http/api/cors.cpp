@@ -13,7 +13,11 @@ bool is_alpha(char byte) noexcept {
   return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
 }
 
+// So that it fits into a header line beside all others; a host's name has at most 253 bytes.
+constexpr std::size_t kOriginBytesMax = 300;
+
 bool is_origin(std::string_view text) noexcept {
+  if (text.size() > kOriginBytesMax) return false;
   const std::size_t colon = text.find("://");
   if (colon == std::string_view::npos || !is_alpha(text.front())) return false;
   const std::string_view scheme = text.substr(0, colon);

@@ -68,6 +68,10 @@ void CreateToken::on_target_found() noexcept {
                                                          : fail(found.result.error());
   }
   const store::UserId id = found.user->id;
+  // The caller's own name may be another's by now.
+  if (id != caller().id && !allows(store::Permission::user_generate_access_token)) {
+    return refuse_not_authorized("no permission", id.view());
+  }
   if (!found.user->active) return refuse_not_authorized("the target is inactive", id.view());
   issue_for(id);
 }

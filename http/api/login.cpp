@@ -148,6 +148,8 @@ void Login::on_verified() noexcept {
   issue.user = user_.id;
   issue.issuer = user_.id;
   issue.token_kind = store::TokenKind::login;
+  issue.checks_floor = true;
+  issue.locator = user_.valid_from;
   issue.address = address();
   issue.then<&Login::on_issued>(*this);
   store().write(issue);
@@ -156,7 +158,7 @@ void Login::on_verified() noexcept {
 void Login::on_issued() noexcept {
   const auto& issued = steps_.get<store::IssueToken>();
   if (!issued.result) {
-    // Deleted or deactivated after the password was compared.
+    // Deleted, deactivated, or given another password while this one was compared.
     switch (issued.result.error()) {
       case core::Errc::not_found: return answer(kLoginFailed);
       case core::Errc::refused: return answer(kUserIsNotActivated);

@@ -84,7 +84,7 @@ std::optional<std::int64_t> duration_ms(JsonValue value, std::int64_t max_ms) no
   if (const auto text = value.text()) {
     ms = parse_lifetime_ms(trim(*text), max_ms).value_or(0);
   } else if (const auto seconds = value.integer();
-             seconds && *seconds <= max_ms / core::kMillisecondsPerSecond) {
+             seconds && *seconds > 0 && *seconds <= max_ms / core::kMillisecondsPerSecond) {
     ms = *seconds * core::kMillisecondsPerSecond;
   }
   return ms >= core::kMillisecondsPerSecond && ms <= max_ms ? std::optional(ms) : std::nullopt;

@@ -90,7 +90,8 @@ class ChangeSetting final : public Call {
     if (std::holds_alternative<std::int64_t>(now)) {
       const auto number = body.integer("value");
       const std::int64_t unit = unit_of(update_.key);
-      if (!number || *number > store::bounds_of(update_.key).greatest / unit) return false;
+      if (!number || *number < 0 || *number > store::bounds_of(update_.key).greatest / unit)
+        return false;
       update_.value = *number * unit;
       return is_valid(update_.key, update_.value);
     }

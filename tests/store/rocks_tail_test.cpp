@@ -234,6 +234,11 @@ TEST_F(RocksTailTest, ATableThatCannotBeWrittenEndsTheCommitsAndLosesNothing) {
   batch->clear();
   batch->put(Family::users, "later", "1");
   EXPECT_FALSE(database->commit(*batch)) << "final";
+  std::filesystem::remove(options.directory + "/ingest");
+  std::filesystem::create_directory(options.directory + "/ingest");
+  const auto again = database->compact();
+  ASSERT_FALSE(again) << "the segment is not handed over a second time";
+  EXPECT_NE(again.error().message.find("tokens cannot be written into a table"), std::string::npos);
   open();
   // The batch that failed was durable already and may be there as a whole.
   if (read(Family::users, "last") != std::to_string(acknowledged.number())) acknowledged = model;

@@ -99,9 +99,13 @@ TEST_F(TokenTailTest, RemovesWhatIsHereAndSaysWhatIsNot) {
 TEST_F(TokenTailTest, OnlySealedSegmentsAreHandedOverOldestFirst) {
   append(1);
   EXPECT_FALSE(tail.begin_hand_over());
+  EXPECT_EQ(tail.sealed_segments(), 0U);
   tail.seal();
+  EXPECT_EQ(tail.sealed_segments(), 1U);
   append(2);
+  EXPECT_EQ(tail.sealed_segments(), 1U);
   tail.seal();
+  EXPECT_EQ(tail.sealed_segments(), 2U);
   auto first = tail.begin_hand_over();
   ASSERT_TRUE(first);
   EXPECT_EQ(first->at(0).key, key(1));
@@ -157,8 +161,10 @@ TEST_F(TokenTailTest, AClosedTailTakesNothingMoreAndKeepsWhatItHas) {
     EXPECT_EQ(refused.error().message, "the disk is full");
   });
   std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_EQ(tail.closed(), "");
   tail.close("the disk is full");
   committing.join();
+  EXPECT_EQ(tail.closed(), "the disk is full");
   EXPECT_FALSE(tail.append(entry(31, "")));
   EXPECT_EQ(presence(29), Presence::present);
 }

@@ -481,10 +481,12 @@ constexpr Setting kSettings[] = {
      .group = kStore,
      .kind = Kind::bytes,
      .fallback = "64MiB",
-     .help = "Memory for new tokens before they are written in bulk",
+     .help =
+         "Memory for new tokens before they are written in bulk; four times as much while the disk "
+         "cannot keep up",
      .target = TARGET(write_buffer_bytes),
      .least = kMiB,
-     .greatest = 4 * kGiB},
+     .greatest = kGiB},
     {.name = "journal-bytes",
      .group = kStore,
      .kind = Kind::bytes,

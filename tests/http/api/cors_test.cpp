@@ -36,7 +36,8 @@ TEST(OriginList, IsAStarOrOrigins) {
   for (std::size_t i = 1; i < kCorsOriginsMax; ++i) most += ",http://a" + std::to_string(i);
   for (const std::string& text :
        {std::string("*"), std::string(" * "), std::string("https://example.org"),
-        std::string("HTTPS://Example.org:8443 , http://[::1]:3000,app+x://host"), most}) {
+        std::string("HTTPS://Example.org:8443 , http://[::1]:3000,app+x://host"),
+        "https://" + std::string(292, 'a'), most}) {
     EXPECT_TRUE(is_origin_list(text)) << text;
   }
   for (const std::string& text : {std::string(),
@@ -58,6 +59,7 @@ TEST(OriginList, IsAStarOrOrigins) {
                                   std::string(",https://a"),
                                   std::string("https://a,,https://b"),
                                   std::string("https://a;https://b/"),
+                                  "https://" + std::string(293, 'a'),
                                   most + ",http://more"}) {
     EXPECT_FALSE(is_origin_list(text)) << text;
   }

@@ -137,8 +137,9 @@ TEST(PoliciesApi, WhatIsNoPolicyIsRefusedAndChangesNothing) {
   for (const char* value : {"1", R"("true")", "[]"}) {
     expect_fault(R"("excludeAdmins":)" + std::string(value), "must have true or false");
   }
-  for (const char* value : {"0", "-1", "1.5", "1e3", R"("")", R"("soon")", R"("0s")", "3153600001",
-                            R"("36501d")", "9223372036854775807", "true", "[]"}) {
+  for (const char* value :
+       {"0", "-1", "-18446744073709550", "1.5", "1e3", R"("")", R"("soon")", R"("0s")",
+        "3153600001", R"("36501d")", "9223372036854775807", "true", "[]"}) {
     expect_fault(R"("lifetimeMax":)" + std::string(value), "must have whole seconds");
   }
   for (const char* value :

@@ -104,6 +104,32 @@ TEST(Login, ADeactivatedUserIsToldSoAfterTheRightPasswordOnly) {
             R"("message":"User is not activated"})");
 }
 
+// The old password was right when it was compared, and the token that it would have given is one of
+// those that the change has ended.
+TEST(Login, APasswordChangeOvertakesALoginThatIsUnderWay) {
+  World world;
+  const Credentials bob = world.new_user("bob");
+  const std::string body = R"({"user":"bob","password":"pw-bob"})";
+  world.send("POST /api/v1/login HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+             std::to_string(body.size()) + "\r\n\r\n" + body);
+  ASSERT_EQ(world.workers.jobs.size(), 1U) << "it is being compared";
+  struct Change : store::UpdateUser {
+    void on_done() noexcept { done = true; }
+    bool done = false;
+  } change;
+  change.id = store::UserId(bob.user_id);
+  change.password_hash = "another";
+  change.revoke_tokens = true;
+  change.then<&Change::on_done>(change);
+  world.store->write(change);
+  world.run();
+  EXPECT_TRUE(change.done && change.result);
+  const Reply reply = world.take_reply();
+  EXPECT_EQ(reply.status, 401);
+  EXPECT_EQ(reply.body, world.post("/api/v1/login", "", body).body) << "as any wrong password";
+  EXPECT_FALSE(world.is_logged_in(bob));
+}
+
 TEST(Login, MissingFieldsAreInvalidParams) {
   World world;
   for (const char* body :

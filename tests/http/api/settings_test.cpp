@@ -88,7 +88,7 @@ TEST(SettingsApi, WhatCannotBeAValueIsRefusedAndSaysWhatCould) {
   EXPECT_EQ(value_of(world, kCalls), "12345");
   EXPECT_EQ(world.post(path_of(kCalls), world.admin(), R"({"x":1e999,"value":7})").status, 200);
   EXPECT_EQ(value_of(world, kCalls), "7");
-  for (const char* value : {"0", "36501", "9223372036854775807"}) {
+  for (const char* value : {"0", "-1", "-213503982334", "36501", "9223372036854775807"}) {
     EXPECT_EQ(change(world, "Accounts_LoginExpiration", value).body,
               refusal("Accounts_LoginExpiration", "a whole number from 1 to 36500"));
   }
