@@ -1,6 +1,6 @@
 // How the tail of tokens gets into RocksDB: a segment becomes a table, written once and in order,
-// which RocksDB takes as it is. RocksDB would do the same from a memory of its own, but inserting
-// there costs more than all the rest.
+// which RocksDB takes as it is. RocksDB would do the same from a memory of its own, into which each
+// token had to be inserted first.
 
 #include <rocksdb/sst_file_writer.h>
 

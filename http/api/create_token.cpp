@@ -79,11 +79,7 @@ void CreateToken::on_target_found() noexcept {
 void CreateToken::issue_for(const store::UserId& target) noexcept {
   auto& issue = steps_.make<store::IssueToken>();
   issue.user = target;
-  issue.issuer = caller().id;
-  issue.issuer_roles = caller().roles;
-  issue.token_kind = store::TokenKind::issued;
-  issue.lifetime_ms = lifetime_ms_;
-  issue.address = address();
+  fill(issue, lifetime_ms_);
   issue.then<&CreateToken::on_issued>(*this);
   store().write(issue);
 }

@@ -174,11 +174,7 @@ void CreateTokens::take_slice() noexcept {
   for (std::size_t index = 0; index < slice.count; ++index) {
     store::IssueToken& token = slice.tokens[index];
     const std::string_view text = target(first + index);
-    token.issuer = caller().id;
-    token.issuer_roles = caller().roles;
-    token.token_kind = store::TokenKind::issued;
-    token.lifetime_ms = lifetime_ms_;
-    token.address = address();
+    fill(token, lifetime_ms_);
     token.then<&CreateTokens::on_issued>(*this);
     if (text.empty()) {
       token.result = std::unexpected(core::Errc::invalid);

@@ -34,6 +34,15 @@ class IssuingCall : public Call {
   [[nodiscard]] bool count_for_policies(std::size_t tokens) noexcept {
     return !store().policies().limit_rate_of(caller().roles) || count_windows(tokens);
   }
+  // What is the same for each token: on whose behalf, by whose roles and from where. All that is
+  // left to say is for whom.
+  void fill(store::IssueToken& issue, std::int64_t lifetime_ms) noexcept {
+    issue.issuer = caller().id;
+    issue.issuer_roles = caller().roles;
+    issue.token_kind = store::TokenKind::issued;
+    issue.lifetime_ms = lifetime_ms;
+    issue.address = address();
+  }
   // Why the committer refused it, for the log.
   [[nodiscard]] static std::string_view reason_of_refusal(const store::IssueToken& issued) noexcept;
 
