@@ -70,14 +70,16 @@ class WriteRules {
 
   Outcome issue(IssueToken& operation, Broadcast& broadcast);
   Outcome revoke(RevokeToken& operation, Broadcast& broadcast);
+  Outcome collect(CollectTokens& operation);
+  Outcome update(UpdatePermissions& operation, Broadcast& broadcast);
+
+  // store/write_rules_users.cpp.
   Outcome create(CreateUser& operation);
   Outcome update(UpdateUser& operation, Broadcast& broadcast);
   Outcome check_names(const ProfileChanges& changes, const User& before, UserConflict& conflict);
   Outcome revoke_all(const UpdateUser& operation, bool crossed, const User& before, User& user,
                      Broadcast& broadcast);
-  Outcome collect(CollectTokens& operation);
   Outcome erase(DeleteUser& operation, Broadcast& broadcast);
-  Outcome update(UpdatePermissions& operation, Broadcast& broadcast);
 
   // store/write_rules_settings.cpp.
   Outcome update(const UpdateSetting& operation, Broadcast& broadcast);

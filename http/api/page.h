@@ -2,6 +2,7 @@
 // Which part of a list a query asks for: `count` and `offset` (contract 4.3, 9.15).
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 
 #include "http/api/body.h"
