@@ -66,6 +66,23 @@ TEST(Options, CompleteCommandLineIsTaken) {
   EXPECT_EQ(options->server_pid, 12);
 }
 
+TEST(Options, BulkIsACallOfItsOwnAndRoundsHaveNoWarmUp) {
+  const auto options = parse({"--admin", "a", "--password", "p", "--bulk", "10000", "--rounds",
+                              "10", "--save-tokens", "f"});
+  ASSERT_TRUE(options) << options.error().message;
+  EXPECT_EQ(options->call, Call::create_tokens);
+  EXPECT_EQ(options->bulk_targets, 10'000U);
+  EXPECT_EQ(options->rounds, 10U);
+  EXPECT_EQ(options->warmup_ms, 0);
+  EXPECT_EQ(options->save_tokens, "f");
+}
+
+TEST(Options, TokensFileNeedsNoIssuer) {
+  const auto options = parse({"--call", "auth", "--tokens-file", "f", "--rounds", "1"});
+  ASSERT_TRUE(options) << options.error().message;
+  EXPECT_EQ(options->tokens_file, "f");
+}
+
 TEST(Options, ConstantNeedsNoIssuer) { EXPECT_TRUE(parse({"--constant"})); }
 
 TEST(Options, MistakesEndWithTheUsageCode) {
@@ -87,6 +104,19 @@ TEST(Options, MistakesEndWithTheUsageCode) {
       {"--constant", "--targets-file", "f", "--target-users", "3"},
       {"--constant", "--save-targets", "f"},
       {"--user-id", "u", "--token", "t\r\nX-Evil: 1"},
+      {"--user-id", "u", "--token", "t", "--bulk", "0"},
+      {"--user-id", "u", "--token", "t", "--bulk", "10001"},
+      {"--user-id", "u", "--token", "t", "--bulk", "10", "--call", "me"},
+      {"--bulk", "10", "--constant"},
+      {"--constant", "--rounds", "0"},
+      {"--constant", "--rounds", "1000001"},
+      {"--constant", "--rounds", "1", "--duration", "1s"},
+      {"--constant", "--rounds", "1", "--warmup", "1s"},
+      {"--constant", "--rounds", "1", "--rate", "5"},
+      {"--constant", "--rounds", "1", "--order", "random"},
+      {"--constant", "--save-tokens", "f"},
+      {"--user-id", "u", "--token", "t", "--call", "me", "--save-tokens", "f"},
+      {"--tokens-file", "f"},
   };
   for (const auto& arguments : mistakes) {
     const auto options = parse(arguments);

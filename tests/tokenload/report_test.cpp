@@ -83,6 +83,29 @@ TEST(Report, GoodRunIsValid) {
   EXPECT_NE(json_report({}, result).find("\"requests_per_second\":4000.0"), std::string::npos);
 }
 
+TEST(Report, BulkRunAlsoCountsTokens) {
+  std::vector<ThreadResult> threads = good_threads();
+  threads[0].tokens = 3'000;
+  threads[1].tokens = 2'000;
+  threads[1].measured_ns = 250'000'000;  // through with its rounds before the other
+  RunResult result = summarize(threads);
+  EXPECT_EQ(result.tokens, 5'000U);
+  EXPECT_DOUBLE_EQ(result.tokens_per_second, 10'000);
+  EXPECT_DOUBLE_EQ(result.requests_per_second, 4'000);
+  result.server = ServerUse{};
+  result.server_cpu_ns_per_token = 2'500;
+  Options bulk;
+  bulk.bulk_targets = 5;
+  EXPECT_NE(text_report(bulk, result).find("10000 tokens/s (5000), server CPU 2.500 us/token"),
+            std::string::npos)
+      << text_report(bulk, result);
+  EXPECT_NE(json_report(bulk, result)
+                .find(R"("tokens":{"count":5000,"per_second":10000.0,"server_cpu_us":2.5000},)"),
+            std::string::npos)
+      << json_report(bulk, result);
+  EXPECT_EQ(text_report({}, result).find("tokens/s"), std::string::npos);
+}
+
 TEST(Report, ClientBoundRunIsRefused) {
   std::vector<ThreadResult> threads = good_threads();
   RunResult result = summarize(threads);
@@ -98,6 +121,7 @@ TEST(Report, EveryKindOfErrorFailsTheRun) {
       [](ThreadResult& thread) { ++thread.verdicts[static_cast<int>(Verdict::not_200)]; },
       [](ThreadResult& thread) { ++thread.verdicts[static_cast<int>(Verdict::wrong_user)]; },
       [](ThreadResult& thread) { ++thread.verdicts[static_cast<int>(Verdict::bad_token)]; },
+      [](ThreadResult& thread) { ++thread.verdicts[static_cast<int>(Verdict::entry_refused)]; },
       [](ThreadResult& thread) { ++thread.malformed; },
       [](ThreadResult& thread) { ++thread.connections_lost; },
       [](ThreadResult& thread) { ++thread.unanswered; },

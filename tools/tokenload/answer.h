@@ -12,7 +12,8 @@
 
 namespace tokend::load {
 
-inline constexpr std::size_t kAnswerBytesMax = 1U << 20;
+// Above what a bulk answer of 10,000 tokens takes, about 1 MB.
+inline constexpr std::size_t kAnswerBytesMax = 4U << 20;
 
 struct Answer {
   int status = 0;

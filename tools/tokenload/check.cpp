@@ -19,17 +19,18 @@ constexpr std::array<bool, 256> make_base64url() noexcept {
 }
 constexpr std::array<bool, 256> kBase64Url = make_base64url();
 
-bool is_base64url(std::string_view text) noexcept {
-  bool good = true;
+}  // namespace
+
+bool is_token(std::string_view text) noexcept {
+  bool good = text.size() == kTokenCharacters;
   for (const char c : text) good &= kBase64Url[static_cast<unsigned char>(c)];
   return good;
 }
 
-}  // namespace
-
 std::string_view name_of(Call call) noexcept {
   switch (call) {
     case Call::create_token: return "create-token";
+    case Call::create_tokens: return "create-tokens";
     case Call::me: return "me";
     case Call::auth: return "auth";
   }
@@ -43,6 +44,7 @@ std::string_view name_of(Verdict verdict) noexcept {
     case Verdict::wrong_shape: return "wrong_shape";
     case Verdict::wrong_user: return "wrong_user";
     case Verdict::bad_token: return "bad_token";
+    case Verdict::entry_refused: return "entry_refused";
     case Verdict::count_: break;
   }
   return "?";
@@ -54,6 +56,7 @@ Verdict AnswerCheck::check(const Answer& answer, std::string_view expected_id) n
   if (constant_) return check_constant(answer.body);
   switch (call_) {
     case Call::create_token: return check_create_token(answer.body, expected_id);
+    case Call::create_tokens: break;
     case Call::me: return check_me(answer.body, expected_id);
     case Call::auth: return check_auth(answer.head, answer.body, expected_id);
   }
@@ -73,7 +76,7 @@ Verdict AnswerCheck::check_create_token(std::string_view body,
   // The end of a token that is too short may be the beginning of what follows it.
   if (rest.size() != kTokenCharacters + kAfterToken.size()) return Verdict::bad_token;
   const std::string_view token = rest.substr(0, kTokenCharacters);
-  if (!is_base64url(token)) return Verdict::bad_token;
+  if (!is_token(token)) return Verdict::bad_token;
   token_ = token;
   return Verdict::right;
 }

@@ -11,16 +11,17 @@
 
 namespace tokend::load {
 
-enum class Call : std::uint8_t { create_token, me, auth };
+enum class Call : std::uint8_t { create_token, create_tokens, me, auth };
 
 [[nodiscard]] std::string_view name_of(Call call) noexcept;
 
 enum class Verdict : std::uint8_t {
   right,
   not_200,
-  wrong_shape,  // a 200 that is not what the call answers
-  wrong_user,   // of somebody else
-  bad_token,    // not 43 characters of base64url
+  wrong_shape,    // a 200 that is not what the call answers
+  wrong_user,     // of somebody else
+  bad_token,      // not 43 characters of base64url
+  entry_refused,  // a bulk answer with an error in the place of a token
   count_,
 };
 inline constexpr std::size_t kVerdictCount = static_cast<std::size_t>(Verdict::count_);
@@ -28,6 +29,10 @@ inline constexpr std::size_t kTokenCharacters = 43;
 
 [[nodiscard]] std::string_view name_of(Verdict verdict) noexcept;
 
+// Has it a token's form?
+[[nodiscard]] bool is_token(std::string_view text) noexcept;
+
+// Of every call but create_tokens, whose answers are BulkCheck's.
 class AnswerCheck {
  public:
   // `constant`: of a server that only looks like ours: any 200 whose size is always the same.

@@ -53,7 +53,14 @@ LoadLoop::LoadLoop(const Plan& plan, std::size_t thread_index)
       check_(plan.call, plan.constant),
       buffers_(kReceiveBuffers, kReceiveBufferBytes),
       random_(plan.seed + thread_index),
-      target_cursor_(plan.tails.size() * thread_index / plan.threads) {
+      cursor_(plan.tails.size() * thread_index / plan.threads) {
+  if (plan.rounds > 0) {
+    // Its share of all requests of all rounds, which are one long row.
+    const std::uint64_t all = plan.tails.size() * plan.rounds;
+    const std::uint64_t begin = all * thread_index / plan.threads;
+    left_ = all * (thread_index + 1) / plan.threads - begin;
+    cursor_ = begin % plan.tails.size();
+  }
   const std::size_t share =
       plan.connections / plan.threads + (thread_index < plan.connections % plan.threads ? 1 : 0);
   connections_.resize(share);
@@ -240,28 +247,58 @@ void LoadLoop::on_answer(Connection& connection, std::size_t index, const Answer
   --connection.outstanding;
   --outstanding_;
   connection.was_answered = true;
-  const Verdict verdict = check_.check(answer, plan_.target_ids[sent.target]);
+  answered_ns_ = now_ns_;
+  const Verdict verdict = check(answer, sent.request);
   ++result_.verdicts[static_cast<std::size_t>(verdict)];
   if (verdict == Verdict::right) {
     if (phase_ == Phase::measure) {
       ++result_.answers;
       result_.answers_bytes += answer.bytes;
+      result_.tokens += tokens_.size();
     }
     if (is_measured(sent.start_ns)) {
       result_.latency_ns.record(
           static_cast<std::uint64_t>(std::max<std::int64_t>(now_ns_ - sent.start_ns, 0)));
     }
-    if (plan_.check_unique && !check_.token().empty()) {
-      token_hashes_.push_back(hash_of(check_.token()));
+    if (plan_.check_unique) {
+      for (const std::string_view token : tokens_) token_hashes_.push_back(hash_of(token));
     }
+    if (plan_.keep_tokens) keep_tokens(sent.request);
   } else {
     ++result_.wrong_by_status[answer.status];
     // The body of a 200 may hold a token, and a token is not for a report.
     std::string text = "status " + std::to_string(answer.status) + ", ";
     text += verdict == Verdict::not_200 ? answer.body.substr(0, kErrorBodyBytes) : name_of(verdict);
+    if (verdict == Verdict::entry_refused) {
+      text += ", the first " + std::string(bulk_check_.refused_entry().substr(0, kErrorBodyBytes));
+    }
     note_error(std::move(text));
   }
   mark_ready(index);
+}
+
+Verdict LoadLoop::check(const Answer& answer, std::uint32_t request) noexcept {
+  tokens_.clear();
+  if (plan_.call != Call::create_tokens || plan_.constant) {
+    const Verdict verdict = check_.check(answer, plan_.target_ids[request]);
+    if (!check_.token().empty()) tokens_.push_back(check_.token());
+    return verdict;
+  }
+  const std::size_t first = request * plan_.targets_each;
+  const std::size_t count = std::min(plan_.targets_each, plan_.target_ids.size() - first);
+  const Verdict verdict = bulk_check_.check(answer, plan_.target_ids, first, count);
+  tokens_.assign(bulk_check_.tokens().begin(), bulk_check_.tokens().end());
+  return verdict;
+}
+
+void LoadLoop::keep_tokens(std::uint32_t request) noexcept {
+  std::size_t target = request * plan_.targets_each;
+  for (const std::string_view token : tokens_) {
+    result_.tokens_kept += plan_.target_ids[target++];
+    result_.tokens_kept += ' ';
+    result_.tokens_kept += token;
+    result_.tokens_kept += '\n';
+  }
 }
 
 void LoadLoop::on_sent(std::size_t index, int result) noexcept {
@@ -316,67 +353,6 @@ void LoadLoop::close_if_quiet(std::size_t index) noexcept {
 
 void LoadLoop::note_error(std::string text) {
   if (result_.first_error.empty()) result_.first_error = std::move(text);
-}
-
-// ---- The run. ----------------------------------------------------------------------------------
-
-void LoadLoop::run(std::int64_t start_ns) {
-  begin_ns_ = start_ns + plan_.warmup_ns;
-  end_ns_ = begin_ns_ + plan_.duration_ns;
-  const bool open_loop = plan_.rate_per_second > 0;
-  if (open_loop) {
-    schedule_.emplace(start_ns, plan_.rate_per_second, thread_index_, plan_.threads);
-  }
-  phase_ = Phase::warm_up;
-  now_ns_ = monotonic_ns();
-  while (now_ns_ < start_ns) {
-    submit_and_wait(start_ns);
-    reap();
-  }
-  while (true) {
-    step_phases();
-    // An open loop sends what was due within the measured time, however late.
-    const bool backlog = open_loop && !all_dead() && schedule_->intended_ns(scheduled_) < end_ns_;
-    if (phase_ == Phase::drain &&
-        ((outstanding_ == 0 && !backlog) || now_ns_ > end_ns_ + kDrainNs)) {
-      break;
-    }
-    if (all_dead()) break;
-    std::int64_t until_ns = end_ns_ + kDrainNs;
-    if (phase_ == Phase::warm_up) until_ns = begin_ns_;
-    if (phase_ == Phase::measure) until_ns = end_ns_;
-    if (open_loop) {
-      fill_open_loop();
-      // Without a ready connection only a completion can help.
-      if (!ready_.empty() && schedule_->intended_ns(scheduled_) < end_ns_) {
-        until_ns = std::min(until_ns, schedule_->intended_ns(scheduled_));
-      }
-    } else if (phase_ != Phase::drain) {
-      fill_closed_loop();
-    }
-    submit_and_wait(until_ns);
-    reap();
-  }
-  result_.unanswered += outstanding_;
-  if (outstanding_ > 0) note_error("requests were still unanswered at the end");
-  if (open_loop) {
-    while (schedule_->intended_ns(scheduled_ + result_.unsent) < end_ns_) ++result_.unsent;
-    if (result_.unsent > 0) note_error("the rate was never reached: requests were left unsent");
-  }
-  result_.token_hashes.assign(token_hashes_.begin(), token_hashes_.end());
-}
-
-void LoadLoop::step_phases() {
-  if (phase_ == Phase::warm_up && now_ns_ >= begin_ns_) {
-    phase_ = Phase::measure;
-    measured_begin_ns_ = now_ns_;
-    use_at_begin_ = own_use();
-  }
-  if (phase_ == Phase::measure && now_ns_ >= end_ns_) {
-    phase_ = Phase::drain;
-    result_.measured_ns = now_ns_ - measured_begin_ns_;
-    result_.use = own_use() - use_at_begin_;
-  }
 }
 
 }  // namespace tokend::load

@@ -22,6 +22,7 @@
 #include "core/error.h"
 #include "core/ring.h"
 #include "tools/tokenload/answer.h"
+#include "tools/tokenload/bulk_check.h"
 #include "tools/tokenload/check.h"
 #include "tools/tokenload/plan.h"
 #include "tools/tokenload/result.h"
@@ -46,7 +47,7 @@ class LoadLoop {
   // Makes the ring and opens all connections. On the thread that will run the loop.
   [[nodiscard]] core::Result<void> connect_all();
   // Loads from `start_ns` (CLOCK_MONOTONIC) through warm-up and measured time, then waits for the
-  // answers that are still out.
+  // answers that are still out. A plan's rounds are the measured time, to the last answer.
   void run(std::int64_t start_ns);
   [[nodiscard]] ThreadResult& result() noexcept { return result_; }
 
@@ -61,7 +62,7 @@ class LoadLoop {
 
   struct Sent {
     std::int64_t start_ns = 0;  // intended moment in an open loop
-    std::uint32_t target = 0;
+    std::uint32_t request = 0;  // of the plan's
   };
 
   struct Connection {
@@ -95,6 +96,9 @@ class LoadLoop {
   // What is left of `bytes` when no whole answer is in it; empty after an error, too.
   [[nodiscard]] std::string_view take_answers(std::size_t index, std::string_view bytes) noexcept;
   void on_answer(Connection& connection, std::size_t index, const Answer& answer) noexcept;
+  // The verdict, and the tokens in `tokens_`.
+  [[nodiscard]] Verdict check(const Answer& answer, std::uint32_t request) noexcept;
+  void keep_tokens(std::uint32_t request) noexcept;
   void on_sent(std::size_t index, int result) noexcept;
   void end(Connection& connection) noexcept;
   void close_if_quiet(std::size_t index) noexcept;
@@ -105,11 +109,12 @@ class LoadLoop {
   void compose(std::size_t index, std::int64_t start_ns) noexcept;
   void send_composed() noexcept;
   void start_send(std::size_t index) noexcept;
-  [[nodiscard]] std::uint32_t next_target() noexcept;
+  [[nodiscard]] std::uint32_t next_request() noexcept;
   [[nodiscard]] bool all_dead() const noexcept { return dead_ == connections_.size(); }
   void note_error(std::string text);
 
   void step_phases();
+  void end_measuring();
   [[nodiscard]] bool is_measured(std::int64_t moment_ns) const noexcept {
     return moment_ns >= begin_ns_ && moment_ns < end_ns_;
   }
@@ -118,6 +123,8 @@ class LoadLoop {
   const std::size_t thread_index_;
   AnswerFramer framer_;
   AnswerCheck check_;
+  BulkCheck bulk_check_;
+  std::vector<std::string_view> tokens_;  // of the answer that is being looked at
   ThreadResult result_;
 
   core::ReceiveBuffers buffers_;
@@ -134,7 +141,8 @@ class LoadLoop {
   std::size_t dead_ = 0;
 
   std::mt19937_64 random_;
-  std::size_t target_cursor_ = 0;
+  std::size_t cursor_ = 0;           // the request that comes next
+  std::uint64_t left_ = UINT64_MAX;  // requests that a plan's rounds have still for this loop
   std::optional<RateSchedule> schedule_;
   std::uint64_t scheduled_ = 0;
   std::deque<std::uint64_t> token_hashes_;
@@ -144,6 +152,7 @@ class LoadLoop {
   std::int64_t begin_ns_ = 0;
   std::int64_t end_ns_ = 0;
   std::int64_t measured_begin_ns_ = 0;
+  std::int64_t answered_ns_ = 0;  // when the last answer came
   OwnUse use_at_begin_;
   enum class Phase : std::uint8_t { connect, warm_up, measure, drain };
   Phase phase_ = Phase::connect;

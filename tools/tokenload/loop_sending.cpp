@@ -28,7 +28,7 @@ void LoadLoop::fill_closed_loop() noexcept {
     Connection& connection = connections_[index];
     connection.ready = false;
     if (connection.sending || connection.state != State::open) continue;
-    while (connection.outstanding < plan_.pipeline_depth) compose(index, start_ns);
+    while (connection.outstanding < plan_.pipeline_depth && left_ > 0) compose(index, start_ns);
   }
   send_composed();
 }
@@ -51,8 +51,8 @@ void LoadLoop::fill_open_loop() noexcept {
 
 void LoadLoop::compose(std::size_t index, std::int64_t start_ns) noexcept {
   Connection& connection = connections_[index];
-  const std::uint32_t target = next_target();
-  const std::string_view tail = plan_.tails[target];
+  const std::uint32_t request = next_request();
+  const std::string_view tail = plan_.tails[request];
   char* out = send_bytes_.get() + index * send_bytes_each_ + connection.send_end;
   std::memcpy(out, plan_.head.data(), plan_.head.size());
   std::memcpy(out + plan_.head.size(), tail.data(), tail.size());
@@ -60,7 +60,7 @@ void LoadLoop::compose(std::size_t index, std::int64_t start_ns) noexcept {
 
   std::size_t place = connection.first_sent + connection.outstanding;
   if (place >= plan_.pipeline_depth) place -= plan_.pipeline_depth;
-  sent_[index * plan_.pipeline_depth + place] = {.start_ns = start_ns, .target = target};
+  sent_[index * plan_.pipeline_depth + place] = {.start_ns = start_ns, .request = request};
   ++connection.outstanding;
   ++outstanding_;
   if (!connection.composed) {
@@ -85,11 +85,12 @@ void LoadLoop::start_send(std::size_t index) noexcept {
   connection.sending = true;
 }
 
-std::uint32_t LoadLoop::next_target() noexcept {
+std::uint32_t LoadLoop::next_request() noexcept {
   const std::size_t count = plan_.tails.size();
+  if (plan_.rounds > 0) --left_;
   if (plan_.order == Order::random) return static_cast<std::uint32_t>(random_() % count);
-  if (target_cursor_ >= count) target_cursor_ = 0;
-  return static_cast<std::uint32_t>(target_cursor_++);
+  if (cursor_ >= count) cursor_ = 0;
+  return static_cast<std::uint32_t>(cursor_++);
 }
 
 }  // namespace tokend::load

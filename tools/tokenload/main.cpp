@@ -4,6 +4,7 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "tools/tokenload/control.h"
+#include "tools/tokenload/holders.h"
 #include "tools/tokenload/options.h"
 #include "tools/tokenload/plan.h"
 #include "tools/tokenload/report.h"
@@ -51,7 +53,7 @@ Result<Credentials> issuer_of(const Options& options, const Endpoint& endpoint) 
 Result<std::vector<Target>> targets_of(const Options& options, const Endpoint& endpoint,
                                        const Credentials& issuer) {
   std::vector<Target> targets{{.id = issuer.user_id, .username = options.admin}};
-  if (options.call != Call::create_token) return targets;
+  if (options.call != Call::create_token && options.call != Call::create_tokens) return targets;
   if (!options.targets_file.empty()) {
     auto read = read_targets(options.targets_file);
     if (!read) return read;
@@ -94,10 +96,19 @@ Result<Plan> plan_of(const Options& options) {
             .rate_per_second = options.rate_per_second,
             .warmup_ns = options.warmup_ms * kNanosecondsPerMillisecond,
             .duration_ns = options.duration_ms * kNanosecondsPerMillisecond,
+            .rounds = options.rounds,
+            .targets_each = std::max<std::size_t>(options.bulk_targets, 1),
             .check_unique = options.check_unique,
+            .keep_tokens = !options.save_tokens.empty(),
             .head = {},
             .tails = {},
             .target_ids = {}};
+  if (!options.tokens_file.empty()) {
+    const auto holders = read_holders(options.tokens_file);
+    if (!holders) return std::unexpected(holders.error());
+    make_presenting_requests(plan, *holders);
+    return plan;
+  }
   const auto issuer = issuer_of(options, plan.endpoint);
   if (!issuer) return std::unexpected(issuer.error());
   const auto targets = targets_of(options, plan.endpoint, *issuer);
@@ -108,6 +119,13 @@ Result<Plan> plan_of(const Options& options) {
 
 int run_program(const Options& options) {
   raise_open_files();
+  TokensFile tokens_file;
+  if (!options.save_tokens.empty()) {
+    if (auto created = tokens_file.create(options.save_tokens); !created) {
+      std::fprintf(stderr, "tokenload: --save-tokens %s\n", created.error().message.c_str());
+      return kExitErrors;
+    }
+  }
   const auto plan = plan_of(options);
   if (!plan) {
     std::fprintf(stderr, "tokenload: %s\n", plan.error().message.c_str());
@@ -126,6 +144,12 @@ int run_program(const Options& options) {
   if (!options.json_file.empty()) {
     if (auto written = write_file(options.json_file, json_report(options, *result)); !written) {
       std::fprintf(stderr, "tokenload: --json %s\n", written.error().message.c_str());
+      return kExitErrors;
+    }
+  }
+  if (!options.save_tokens.empty()) {
+    if (auto saved = tokens_file.write(result->tokens_kept); !saved) {
+      std::fprintf(stderr, "tokenload: --save-tokens %s\n", saved.error().message.c_str());
       return kExitErrors;
     }
   }

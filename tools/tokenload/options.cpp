@@ -15,7 +15,9 @@ using core::Result;
 namespace {
 
 constexpr std::string_view kDescription =
-    "Loads a token server with users.createToken and checks every answer.\n"
+    "Loads a token server with users.createToken, or what --call and --bulk say, and checks every\n"
+    "answer. --bulk 10000 --rounds 10 --save-tokens FILE issues ten tokens for each target, and\n"
+    "--call auth --tokens-file FILE --rounds 1 then checks that every one of them is valid.\n"
     "Exit codes: 0 the run is valid; 1 wrong answers or lost connections; 2 usage;\n"
     "3 client-bound: the load itself was the bottleneck, its figures are not the server's.";
 
@@ -33,10 +35,18 @@ void add_flags(CLI::App& app, Options& options, RawOptions& raw) {
                                             {"random", Order::random}};
 
   app.add_option("--target", options.target, "Server, as HOST:PORT")->capture_default_str();
-  app.add_option("--call", options.call, "POST users.createToken, GET me or GET /auth")
-      ->transform(CLI::CheckedTransformer(calls).description("create-token|me|auth"));
-  app.add_flag("--constant", options.constant,
-               "Any server that answers this call's request by a 200 of fixed size");
+  CLI::Option* call =
+      app.add_option("--call", options.call, "POST users.createToken, GET me or GET /auth");
+  call->transform(CLI::CheckedTransformer(calls).description("create-token|me|auth"));
+  CLI::Option* constant =
+      app.add_flag("--constant", options.constant,
+                   "Any server that answers this call's request by a 200 of fixed size");
+  app.add_option("--bulk", options.bulk_targets,
+                 "POST users.createTokens for so many targets in each request; tokens are counted "
+                 "as well as requests")
+      ->check(CLI::Range(std::size_t{1}, kBulkTargetsMax))
+      ->excludes(call)
+      ->excludes(constant);
   app.add_option("--connections", options.connections, "Connections of all threads together")
       ->check(CLI::Range(std::size_t{1}, kConnectionsMax))
       ->capture_default_str();
@@ -49,13 +59,20 @@ void add_flags(CLI::App& app, Options& options, RawOptions& raw) {
   app.add_option("--cpus", options.cpus, "CPUs to pin the threads to, e.g. 1 or 2,3")
       ->delimiter(',')
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--duration", raw.duration, "Measured time: 10s, 500ms, 2m")
-      ->capture_default_str();
-  app.add_option("--warmup", raw.warmup, "Load before the measured time")->capture_default_str();
+  CLI::Option* duration =
+      app.add_option("--duration", raw.duration, "Measured time: 10s, 500ms, 2m");
+  duration->capture_default_str();
+  CLI::Option* warmup = app.add_option("--warmup", raw.warmup, "Load before the measured time");
+  warmup->capture_default_str();
+  CLI::Option* rounds = app.add_option(
+      "--rounds", options.rounds,
+      "Instead of for a time: until each target, or token, had its turn N times, and no more");
+  rounds->check(CLI::Range(std::size_t{1}, kRoundsMax))->excludes(duration)->excludes(warmup);
   app.add_option("--rate", options.rate_per_second,
                  "Open loop: requests per second, latency measured from the intended send time; "
                  "without it each connection sends when it was answered (closed loop)")
-      ->check(CLI::Range(1e-3, kRateMax));
+      ->check(CLI::Range(1e-3, kRateMax))
+      ->excludes(rounds);
 
   app.add_option("--user-id", options.user_id, "The issuer's user id")
       ->envname("TOKENLOAD_USER_ID");
@@ -73,6 +90,11 @@ void add_flags(CLI::App& app, Options& options, RawOptions& raw) {
                  "Issue for these users instead: lines of `USERID [USERNAME]`");
   app.add_option("--save-targets", options.save_targets,
                  "Write the users of --target-users to a file for --targets-file");
+  app.add_option("--save-tokens", options.save_tokens,
+                 "Write every token to this new file, which only its owner may read: lines of "
+                 "`USERID TOKEN`");
+  app.add_option("--tokens-file", options.tokens_file,
+                 "For --call me and auth: each request shows the next token of such a file");
   app.add_option("--by", options.name_by, "Name the target by userId (default) or username")
       ->transform(CLI::CheckedTransformer(names).description("userId|username"));
   app.add_option("--order", options.order, "Targets in turn: round-robin (default) or random")
@@ -94,6 +116,17 @@ std::optional<std::string> contradiction(const Options& options) {
   }
   if (!options.save_targets.empty() && options.target_users == 0) {
     return "--save-targets needs --target-users";
+  }
+  const bool issues = options.call == Call::create_token || options.call == Call::create_tokens;
+  if (!options.save_tokens.empty() && (!issues || options.constant)) {
+    return "--save-tokens needs a call that issues tokens";
+  }
+  if (options.rounds > 0 && options.order == Order::random) {
+    return "--rounds: everybody's turn comes once, which --order random can't say";
+  }
+  if (!options.tokens_file.empty()) {
+    if (issues) return "--tokens-file needs --call me or auth";
+    return std::nullopt;
   }
   if (options.constant) return std::nullopt;
   const bool has_token = !options.user_id.empty() && !options.token.empty();
@@ -153,7 +186,8 @@ std::expected<Options, Stop> parse_options(int argc, const char* const* argv) {
     return std::unexpected(Stop{kExitUsage, "--warmup " + raw.warmup + ": expected e.g. 2s"});
   }
   options.duration_ms = *duration;
-  options.warmup_ms = *warmup;
+  options.warmup_ms = options.rounds > 0 ? 0 : *warmup;
+  if (options.bulk_targets > 0) options.call = Call::create_tokens;
   if (auto problem = contradiction(options)) {
     return std::unexpected(Stop{kExitUsage, std::move(*problem)});
   }

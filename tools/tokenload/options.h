@@ -26,11 +26,14 @@ inline constexpr std::size_t kPipelineDepthMax = 256;
 inline constexpr std::size_t kThreadsMax = 256;
 inline constexpr std::size_t kTargetsMax = 1'000'000;
 inline constexpr double kRateMax = 1e8;
+inline constexpr std::size_t kBulkTargetsMax = 10'000;
+inline constexpr std::size_t kRoundsMax = 1'000'000;
 
 struct Options {
   std::string target = "127.0.0.1:3000";
   Call call = Call::create_token;
-  bool constant = false;  // see AnswerCheck
+  bool constant = false;         // see AnswerCheck
+  std::size_t bulk_targets = 0;  // of each request of create_tokens; 0: other calls
   std::size_t connections = 64;
   std::size_t pipeline_depth = 1;
   std::size_t threads = 1;
@@ -38,6 +41,7 @@ struct Options {
   std::int64_t duration_ms = 10'000;
   std::int64_t warmup_ms = 2'000;
   double rate_per_second = 0;
+  std::size_t rounds = 0;  // 0: duration_ms counts
 
   std::string user_id;
   std::string token;
@@ -48,6 +52,8 @@ struct Options {
   std::size_t target_users = 0;
   std::string targets_file;
   std::string save_targets;
+  std::string tokens_file;
+  std::string save_tokens;
   NameBy name_by = NameBy::user_id;
   Order order = Order::round_robin;
   std::uint64_t seed = 1;

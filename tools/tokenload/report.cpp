@@ -73,6 +73,14 @@ std::string text_report(const Options& options, const RunResult& result) {
   append(out, "throughput   %.0f requests/s (%lu of %.0f bytes in %.2f s)\n",
          result.requests_per_second, static_cast<unsigned long>(result.answers),
          result.answer_bytes, static_cast<double>(result.measured_ns) / 1e9);
+  if (options.bulk_targets > 0) {
+    append(out, "tokens       %.0f tokens/s (%lu)", result.tokens_per_second,
+           static_cast<unsigned long>(result.tokens));
+    if (result.server) {
+      append(out, ", server CPU %.3f us/token", micro(result.server_cpu_ns_per_token));
+    }
+    out += '\n';
+  }
   append(out, "latency us   mean %.1f", micro(result.latency_ns.mean()));
   for (const auto& [name, percent] : kPercentiles) {
     append(out, "  %s %.1f", name, micro(result.latency_ns.percentile(percent)));
@@ -121,6 +129,14 @@ std::string json_report(const Options& options, const RunResult& result) {
          "\"requests_per_second\":%.1f,\"answers\":%lu,\"answer_bytes\":%.1f,\"measured_s\":%.3f,",
          result.requests_per_second, static_cast<unsigned long>(result.answers),
          result.answer_bytes, static_cast<double>(result.measured_ns) / 1e9);
+  if (options.bulk_targets > 0) {
+    append(out, "\"tokens\":{\"count\":%lu,\"per_second\":%.1f",
+           static_cast<unsigned long>(result.tokens), result.tokens_per_second);
+    if (result.server) {
+      append(out, ",\"server_cpu_us\":%.4f", micro(result.server_cpu_ns_per_token));
+    }
+    out += "},";
+  }
   append(out, "\"latency_us\":{\"mean\":%.2f", micro(result.latency_ns.mean()));
   for (const auto& [name, percent] : kPercentiles) {
     append(out, ",\"%s\":%.2f", name, micro(result.latency_ns.percentile(percent)));

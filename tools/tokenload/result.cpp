@@ -33,10 +33,11 @@ RunResult summarize(std::vector<ThreadResult>& threads) {
     all.latency_ns.merge(thread.latency_ns);
     all.answers += thread.answers;
     answers_bytes += thread.answers_bytes;
+    all.tokens += thread.tokens;
+    all.tokens_kept += thread.tokens_kept;
     all.measured_ns = std::max(all.measured_ns, thread.measured_ns);
     if (thread.measured_ns > 0) {
       const auto measured = static_cast<double>(thread.measured_ns);
-      all.requests_per_second += static_cast<double>(thread.answers) * 1e9 / measured;
       const OwnUse& use = thread.use;
       all.client_demand = std::max(
           all.client_demand, static_cast<double>(use.times.run_ns + use.times.wait_ns) / measured);
@@ -54,6 +55,12 @@ RunResult summarize(std::vector<ThreadResult>& threads) {
     all.unsent += thread.unsent;
     if (all.first_error.empty()) all.first_error = thread.first_error;
     hashes.insert(hashes.end(), thread.token_hashes.begin(), thread.token_hashes.end());
+  }
+  if (all.measured_ns > 0) {
+    // The longest: of rounds the threads have their own ends.
+    const double seconds = static_cast<double>(all.measured_ns) / 1e9;
+    all.requests_per_second = static_cast<double>(all.answers) / seconds;
+    all.tokens_per_second = static_cast<double>(all.tokens) / seconds;
   }
   all.tokens_checked = hashes.size();
   all.tokens_repeated = count_repeated(hashes);

@@ -21,6 +21,7 @@ struct ThreadResult {
   // Right answers that came in the measured time; its length as this thread saw it.
   std::uint64_t answers = 0;
   std::uint64_t answers_bytes = 0;  // of these
+  std::uint64_t tokens = 0;         // in these
   std::int64_t measured_ns = 0;
   OwnUse use;  // in the measured time
 
@@ -31,8 +32,9 @@ struct ThreadResult {
   std::uint64_t connections_lost = 0;  // ended by the server with requests unanswered, or refused
   std::uint64_t reconnects = 0;
   std::uint64_t unanswered = 0;  // requests lost with their connection or open at the very end
-  std::uint64_t unsent = 0;      // open loop: due in the measured time, but never sent
+  std::uint64_t unsent = 0;      // due in the measured time or in the rounds, but never sent
   std::vector<std::uint64_t> token_hashes;
+  std::string tokens_kept;  // lines of a token's holder and the token, where the plan keeps them
   std::string first_error;
   std::string failure;  // why the thread could not run; empty when it did
 };
@@ -41,6 +43,8 @@ struct RunResult {
   Histogram latency_ns;
   double requests_per_second = 0;
   std::uint64_t answers = 0;
+  std::uint64_t tokens = 0;
+  double tokens_per_second = 0;
   double answer_bytes = 0;  // on average, head and body
   std::int64_t measured_ns = 0;
   double client_demand = 0;  // of the busiest thread, share of one CPU: (run + wait) / time
@@ -56,9 +60,11 @@ struct RunResult {
   std::uint64_t tokens_checked = 0;
   std::uint64_t tokens_repeated = 0;
   std::string first_error;
+  std::string tokens_kept;
 
   std::optional<ServerUse> server;
   double server_cpu_ns_per_request = 0;
+  double server_cpu_ns_per_token = 0;
   bool client_bound = false;
 
   [[nodiscard]] std::uint64_t errors() const noexcept;

@@ -32,8 +32,11 @@ constexpr std::int64_t kNever = -1;
 constexpr std::int64_t kStartDelayNs = 20'000'000;
 
 struct Shared {
-  explicit Shared(std::size_t threads) : connected(static_cast<std::ptrdiff_t>(threads)) {}
+  explicit Shared(std::size_t threads)
+      : connected(static_cast<std::ptrdiff_t>(threads)),
+        through(static_cast<std::ptrdiff_t>(threads)) {}
   std::latch connected;
+  std::latch through;
   std::atomic<std::size_t> failures{0};
   std::atomic<std::int64_t> start_ns{kNotYet};
 };
@@ -65,6 +68,7 @@ void work(const Plan& plan, std::size_t index, Shared& shared, ThreadResult& res
   if (const std::int64_t start_ns = shared.start_ns.load(); start_ns != kNever) {
     loop->run(start_ns);
   }
+  shared.through.count_down();
   result = std::move(loop->result());
   result.failure = std::move(failure);
 }
@@ -75,14 +79,19 @@ void sleep_until(std::int64_t monotonic_ns) {
 }
 
 // The server's use over the measured time, read while the threads load it.
-Result<ServerUse> watch_server(const Plan& plan, pid_t server_pid, std::int64_t start_ns) {
+Result<ServerUse> watch_server(const Plan& plan, pid_t server_pid, std::int64_t start_ns,
+                               const Shared& shared) {
   const core::SystemClock clock;
   sleep_until(start_ns + plan.warmup_ns);
   const std::int64_t begin_ns = clock.monotonic_ns();
   const auto before = use_of(server_pid);
   const auto busy_before = machine_busy_ns();
   if (!before) return std::unexpected(before.error());
-  sleep_until(start_ns + plan.warmup_ns + plan.duration_ns);
+  if (plan.rounds > 0) {
+    shared.through.wait();
+  } else {
+    sleep_until(start_ns + plan.warmup_ns + plan.duration_ns);
+  }
   const std::int64_t end_ns = clock.monotonic_ns();
   const auto after = use_of(server_pid);
   const auto busy_after = machine_busy_ns();
@@ -116,7 +125,7 @@ Result<RunResult> run(const Plan& plan, std::optional<pid_t> server_pid) {
   shared.start_ns.notify_all();
 
   std::optional<Result<ServerUse>> server;
-  if (server_pid && !any_failed) server = watch_server(plan, *server_pid, start_ns);
+  if (server_pid && !any_failed) server = watch_server(plan, *server_pid, start_ns, shared);
   for (std::thread& thread : threads) thread.join();
   for (ThreadResult& result : results) {
     if (!result.failure.empty()) return fail(Errc::io, std::move(result.failure));
@@ -132,6 +141,9 @@ Result<RunResult> run(const Plan& plan, std::optional<pid_t> server_pid) {
     }
     if (all.requests_per_second > 0) {
       all.server_cpu_ns_per_request = all.server->run_ns_per_second / all.requests_per_second;
+    }
+    if (all.tokens_per_second > 0) {
+      all.server_cpu_ns_per_token = all.server->run_ns_per_second / all.tokens_per_second;
     }
   }
   all.client_bound = is_client_bound(all.client_demand, all.server);
