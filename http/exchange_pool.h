@@ -5,9 +5,9 @@
 #include <cstddef>
 
 #include "core/send_buffer.h"
+#include "core/slab.h"
 #include "http/request_buffers.h"
 #include "http/session.h"
-#include "http/slab.h"
 
 namespace tokend::http {
 
@@ -25,7 +25,7 @@ class ExchangePool {
  private:
   core::BlockPool& blocks_;
   RequestBuffers buffers_;
-  Slab exchanges_;
+  core::Slab exchanges_;
 };
 
 }  // namespace tokend::http

@@ -21,12 +21,12 @@
 
 #include "core/clock.h"
 #include "core/session.h"
+#include "core/slab.h"
 #include "http/date.h"
 #include "http/exchange_pool.h"
 #include "http/message.h"
 #include "http/parser.h"
 #include "http/session.h"
-#include "http/slab.h"
 
 namespace tokend::http {
 
@@ -129,7 +129,7 @@ class HttpSessionFactory final : public core::SessionFactory {
 
  private:
   SessionCore core_;
-  Slab sessions_;
+  core::Slab sessions_;
 };
 
 }  // namespace tokend::http

@@ -11,7 +11,7 @@
 #include <cstddef>
 
 #include "core/session.h"
-#include "http/slab.h"
+#include "core/slab.h"
 
 namespace tokend::http {
 
@@ -79,9 +79,9 @@ class RequestBuffers {
   std::size_t large_bytes_;
   std::size_t largest_bytes_;
   std::size_t in_use_ = 0;
-  Slab small_;
-  Slab large_;
-  Slab largest_;
+  core::Slab small_;
+  core::Slab large_;
+  core::Slab largest_;
 };
 
 }  // namespace tokend::http

@@ -13,7 +13,7 @@
 #include "core/error.h"
 #include "core/mapping.h"
 
-namespace tokend::http {
+namespace tokend::core {
 
 class Slab {
  public:
@@ -66,4 +66,4 @@ class Slab {
   std::size_t in_use_ = 0;
 };
 
-}  // namespace tokend::http
+}  // namespace tokend::core
