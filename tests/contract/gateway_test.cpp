@@ -1,20 +1,15 @@
 // GET /auth behind a real nginx with auth_request: what a gateway makes of our answers.
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "core/error.h"
 #include "tests/contract/contract_suite.h"
+#include "tests/support/front_process.h"
 
 namespace tokend::tests {
 namespace {
@@ -24,65 +19,18 @@ using testing::Not;
 
 constexpr const char* kNginx = "/usr/sbin/nginx";
 
-constexpr Milliseconds kStartTimeout{20'000};
-
-// A loopback port that was free a moment ago.
-std::uint16_t free_port() {
-  const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  auto* const plain = reinterpret_cast<sockaddr*>(&address);
-  CHECK(probe >= 0 && bind(probe, plain, size) == 0 && getsockname(probe, plain, &size) == 0);
-  close(probe);
-  return ntohs(address.sin_port);
-}
-
-// nginx in front of an application that says what it was told. One process, ended by its id.
-class Nginx {
+// nginx in front of an application that says what it was told.
+class Nginx : public FrontProcess {
  public:
-  explicit Nginx(std::uint16_t tokend_port) : tokend_port_(tokend_port) {}
-
-  // False: report why by log(). Another program may have taken the port meanwhile: then another
-  // port is tried.
-  [[nodiscard]] bool start() {
-    for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
-      port_ = free_port();
-      const std::string folder = directory_.path();
-      std::ofstream(folder + "/nginx.conf") << configuration();
-      child_ = std::make_unique<ChildProcess>(
-          Launch{.program = kNginx,
-                 .arguments = {"-e", "stderr", "-p", folder, "-c", folder + "/nginx.conf"},
-                 .environment = {},
-                 .stderr_path = folder + "/stderr"});
-      if (serves()) return true;
-    }
-    return false;
-  }
-
-  [[nodiscard]] std::uint16_t port() const { return port_; }
-  [[nodiscard]] std::string log() const { return read_whole_file(directory_.path() + "/stderr"); }
-  [[nodiscard]] int stop() {
-    child_->send_signal(SIGQUIT);
-    return child_->wait(Milliseconds(20'000)).value_or(-1);
-  }
+  explicit Nginx(std::uint16_t tokend_port)
+      : FrontProcess(kNginx, configuration(tokend_port), [](const std::string& folder) {
+          return std::vector<std::string>{"-e",   "stderr", "-p",
+                                          folder, "-c",     folder + "/front.conf"};
+        }) {}
+  [[nodiscard]] int stop() { return FrontProcess::stop(SIGQUIT); }
 
  private:
-  static constexpr int kAttemptsMax = 5;
-
-  // Waits until somebody answers at the port and it is the process that we started.
-  [[nodiscard]] bool serves() {
-    const auto deadline = std::chrono::steady_clock::now() + kStartTimeout;
-    while (std::chrono::steady_clock::now() < deadline) {
-      const bool connected = HttpClient({.port = port_}).connected();
-      if (child_->wait(Milliseconds(connected ? 0 : 10))) return false;
-      if (connected) return true;
-    }
-    return false;
-  }
-  [[nodiscard]] std::string configuration() const {
-    const std::string folder = directory_.path();
+  [[nodiscard]] static std::string configuration(std::uint16_t tokend_port) {
     std::string text = R"(daemon off;
 master_process off;
 error_log stderr warn;
@@ -100,7 +48,7 @@ http {
     keepalive 4;
   }
   server {
-    listen 127.0.0.1:GATEWAY;
+    listen 127.0.0.1:PORT;
     location = /who {
       internal;
       proxy_pass http://tokend/auth;
@@ -128,21 +76,9 @@ http {
   }
 }
 )";
-    replace_all(text, "FOLDER", folder);
-    replace_all(text, "TOKEND", std::to_string(tokend_port_));
-    replace_all(text, "GATEWAY", std::to_string(port()));
+    replace_all(text, "TOKEND", std::to_string(tokend_port));
     return text;
   }
-  static void replace_all(std::string& text, const std::string& word, const std::string& value) {
-    for (std::size_t at = 0; (at = text.find(word, at)) != std::string::npos; at += value.size()) {
-      text.replace(at, word.size(), value);
-    }
-  }
-
-  TemporaryDirectory directory_;
-  const std::uint16_t tokend_port_;
-  std::uint16_t port_ = 0;
-  std::unique_ptr<ChildProcess> child_;
 };
 
 Response ask_nginx(const Nginx& nginx, const Call& call) {
