@@ -18,6 +18,7 @@ class MemoryTransport final : public core::Transport {
   void finish() noexcept override { CHECK(false); }
   void abort() noexcept override { CHECK(false); }
   const core::PeerAddress& peer() const noexcept override { return peer_; }
+  void set_peer(const core::PeerAddress& peer) noexcept override { peer_ = peer; }
 
  private:
   core::SendBuffer output_;

@@ -128,6 +128,7 @@ class Connection final : public Transport {
   void finish() noexcept override;
   void abort() noexcept override;
   [[nodiscard]] const PeerAddress& peer() const noexcept override { return peer_; }
+  void set_peer(const PeerAddress& peer) noexcept override { peer_ = peer; }
 
  private:
   friend class AttentionList;

@@ -9,6 +9,7 @@ std::string_view name_of(CoreCounter counter) noexcept {
     case CoreCounter::connections_refused: return "connections_refused";
     case CoreCounter::connections_lost: return "connections_lost";
     case CoreCounter::connections_aborted: return "connections_aborted";
+    case CoreCounter::proxy_headers_refused: return "proxy_headers_refused";
     case CoreCounter::accept_failures: return "accept_failures";
     case CoreCounter::send_timeouts: return "send_timeouts";
     case CoreCounter::linger_timeouts: return "linger_timeouts";

@@ -44,6 +44,7 @@ enum class CoreCounter : std::uint8_t {
   connections_refused,       // closed at once: the limit of connections or of sessions
   connections_lost,          // ended by the peer's reset or another error of the socket
   connections_aborted,       // ended by their session or by the end of the drain
+  proxy_headers_refused,     // closed: no valid PROXY header came, or not in time
   accept_failures,           // descriptors or memory were exhausted; accepting paused
   send_timeouts,             // the peer took nothing for too long
   linger_timeouts,           // the peer did not close after its last answer

@@ -5,9 +5,11 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "core/proxy_session.h"
 #include "core/reactor_impl.h"
 
 namespace tokend::core {
@@ -149,8 +151,15 @@ void Reactor::add_listener(Descriptor listener) {
 Result<void> Reactor::enable() { return impl_->ring.enable(); }
 
 void Reactor::run(SessionFactory& factory) noexcept {
-  impl_->factory = &factory;
+  const ReactorOptions& options = impl_->options;
+  std::optional<ProxySessionFactory> proxied;
+  if (options.proxy_protocol) {
+    proxied.emplace(factory, options.connections_max, impl_->now, options.proxy_header_timeout_ms,
+                    impl_->metrics);
+  }
+  impl_->factory = proxied ? static_cast<SessionFactory*>(&*proxied) : &factory;
   impl_->run();
+  impl_->factory = nullptr;
 }
 
 void Reactor::request_stop(std::int64_t drain_timeout_ms) noexcept {

@@ -32,6 +32,10 @@ struct ReactorOptions {
   std::size_t send_blocks_max = 65'536;
   std::int64_t linger_timeout_ms = 2'000;  // after the last byte was sent: lingering close
   std::int64_t send_timeout_ms = 30'000;   // a peer that takes nothing
+  // Every connection must begin with a header of the PROXY protocol, version 2, which comes whole
+  // within that time (core/proxy_session).
+  bool proxy_protocol = false;
+  std::int64_t proxy_header_timeout_ms = 10'000;
 };
 
 class Reactor {

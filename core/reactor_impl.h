@@ -39,7 +39,8 @@ struct Reactor::Impl final : Waker {
   };
 
   Impl(const ReactorOptions& given, const Clock& the_clock)
-      : clock(the_clock),
+      : options(given),
+        clock(the_clock),
         now{the_clock.monotonic_ns(), the_clock.wall_ms()},
         mailbox(*this),
         blocks(given.send_blocks_max),
@@ -94,6 +95,7 @@ struct Reactor::Impl final : Waker {
   void abort_connections() noexcept;
   [[nodiscard]] bool finished() const noexcept;
 
+  const ReactorOptions options;
   const Clock& clock;
   TurnClock now;
   SessionFactory* factory = nullptr;

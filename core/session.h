@@ -48,6 +48,8 @@ class Transport {
   // Ends the connection at once; unsent output is lost. on_closed follows from the loop.
   virtual void abort() noexcept = 0;
   [[nodiscard]] virtual const PeerAddress& peer() const noexcept = 0;
+  // Whom a proxy in front carries (core/proxy_session); from then on the peer is that one.
+  virtual void set_peer(const PeerAddress& peer) noexcept = 0;
 
  protected:
   ~Transport() = default;

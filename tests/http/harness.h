@@ -32,6 +32,7 @@ class FakeTransport final : public core::Transport {
   void finish() noexcept override { finished = true; }
   void abort() noexcept override { aborted = true; }
   const core::PeerAddress& peer() const noexcept override { return peer_; }
+  void set_peer(const core::PeerAddress& peer) noexcept override { peer_ = peer; }
 
   // What the kernel took since the last call.
   std::string take_output() {

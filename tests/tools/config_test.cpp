@@ -134,6 +134,8 @@ TEST_F(ConfigTest, DefaultsAreThoseOfTheParts) {
   EXPECT_EQ(config.reactor.send_blocks_max, reactor.send_blocks_max);
   EXPECT_EQ(config.reactor.linger_timeout_ms, reactor.linger_timeout_ms);
   EXPECT_EQ(config.reactor.send_timeout_ms, reactor.send_timeout_ms);
+  EXPECT_EQ(config.reactor.proxy_protocol, reactor.proxy_protocol);
+  EXPECT_EQ(config.reactor.proxy_header_timeout_ms, reactor.proxy_header_timeout_ms);
   const store::StoreOptions store;
   EXPECT_EQ(config.store.token_cache_entries, store.token_cache_entries);
   EXPECT_EQ(config.store.user_cache_entries, store.user_cache_entries);
@@ -204,6 +206,14 @@ TEST_F(ConfigTest, TheOriginalsUnitsAreUnderstood) {
   EXPECT_FALSE(config.settings.rate_limiter);
   EXPECT_EQ(config.settings.token_lifetime_ms, 2LL * 86'400'000);
   EXPECT_EQ(config.forwarded_count, 1U);
+}
+
+TEST_F(ConfigTest, ThePartsAreToldOfTheProxyProtocol) {
+  EXPECT_FALSE(config_of({}).reactor.proxy_protocol);
+  const Config config = config_of({"--proxy-protocol", "v2", "--header-timeout", "3s"});
+  EXPECT_TRUE(config.reactor.proxy_protocol);
+  EXPECT_EQ(config.reactor.proxy_header_timeout_ms, 3'000);
+  EXPECT_THAT(error_of({"--proxy-protocol", "v1"}), HasSubstr("--proxy-protocol"));
 }
 
 TEST_F(ConfigTest, WhatIsSetInAnyWayIsKnownToBeGiven) {

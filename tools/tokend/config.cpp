@@ -158,6 +158,8 @@ Result<void> complete(Config& config) {
     return fail(Errc::invalid, "--cpus: must name one CPU for each of --cores");
   }
   if (config.cores == 0) config.cores = config.cpus.size();
+  config.reactor.proxy_protocol = config.proxy_protocol == "v2";
+  config.reactor.proxy_header_timeout_ms = config.http.header_timeout_ms;
   config.reactor.connections_max = config.http.connections_max;
   return {};
 }

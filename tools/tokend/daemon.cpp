@@ -23,6 +23,8 @@ using core::Severity;
 // Descriptors that are not connections: the database's files, rings, listeners, standard ones.
 constexpr rlim_t kOtherDescriptors = 4'096;
 
+constexpr std::int64_t kProxyHeaderWarningsApartMs = 60'000;
+
 std::size_t allowed_cpus() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
@@ -205,7 +207,10 @@ int Daemon::run(SignalWatch& signals, const std::vector<std::string>& warnings) 
         signal_log_.write(Severity::info, std::string("stopping: ") + strsignal(signal));
         server_.request_stop();
       },
-      [this] { watch_health(); });
+      [this] {
+        watch_health();
+        watch_proxy_headers();
+      });
   announce(warnings);
   server_.join();
   signals.release();
@@ -275,6 +280,25 @@ void Daemon::watch_health() {
   failure_told_ = true;
   signal_log_.write(Severity::error, "durability is lost, nothing is written until a restart: " +
                                          committer_->failure());
+}
+
+// A listener that expects a header of every connection is silent towards whoever sends none, so the
+// operator must hear of a proxy that was not told to send it; a port scanner must not fill the log.
+void Daemon::watch_proxy_headers() {
+  if (!config_.reactor.proxy_protocol) return;
+  std::uint64_t refused = 0;
+  for (std::size_t core = 0; core < server_.cores(); ++core) {
+    refused += server_.reactor(core).metrics().get(core::CoreCounter::proxy_headers_refused);
+  }
+  const std::int64_t now_ms = clock_.monotonic_ns() / core::kNanosecondsPerMillisecond;
+  const bool told_lately =
+      proxy_headers_told_ > 0 && now_ms - proxy_headers_told_ms_ < kProxyHeaderWarningsApartMs;
+  if (refused == proxy_headers_told_ || told_lately) return;
+  signal_log_.write(Severity::warning,
+                    "connections closed that began with no PROXY protocol v2 header: " +
+                        std::to_string(refused - proxy_headers_told_) + " (--proxy-protocol)");
+  proxy_headers_told_ = refused;
+  proxy_headers_told_ms_ = now_ms;
 }
 
 void Daemon::stop() {

@@ -60,6 +60,7 @@ class Daemon {
   [[nodiscard]] core::Result<void> start();
   void announce(const std::vector<std::string>& warnings);
   void watch_health();
+  void watch_proxy_headers();
   void warn_of_descriptors();
   void stop();
 
@@ -87,7 +88,10 @@ class Daemon {
   std::string first_admin_;          // its name, when it was made by this start
   std::string admin_password_file_;  // where its password was written, if it was
   store::Settings stored_settings_;  // those of the start
-  bool failure_told_ = false;        // the signals' thread only
+  // The signals' thread only.
+  bool failure_told_ = false;
+  std::uint64_t proxy_headers_told_ = 0;    // those refused
+  std::int64_t proxy_headers_told_ms_ = 0;  // when; monotonic
 };
 
 }  // namespace tokend::tools

@@ -32,6 +32,15 @@ constexpr Setting kSettings[] = {
      .target = TARGET(listen),
      .original = "PORT",
      .reading = Reading::port_of_listen},
+    {.name = "proxy-protocol",
+     .group = kServer,
+     .kind = Kind::choice,
+     .fallback = "off",
+     .help =
+         "With v2 every connection must begin with a header of the PROXY protocol, whose source "
+         "is then the client's address; others are closed. Only behind a proxy that sends it",
+     .target = TARGET(proxy_protocol),
+     .choices = "off|v2"},
     {.name = "data",
      .group = kServer,
      .kind = Kind::text,
@@ -344,7 +353,8 @@ constexpr Setting kSettings[] = {
      .group = kHttp,
      .kind = Kind::duration,
      .fallback = "10s",
-     .help = "From a request's first byte to its last header",
+     .help = "From a request's first byte to its last header, and from accepting to the end of the "
+             "PROXY header",
      .target = TARGET(http.header_timeout_ms),
      .least = 1,
      .greatest = kHour},
