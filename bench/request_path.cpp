@@ -228,12 +228,14 @@ class World {
                                                               .outbox = &outbox_},
                                             store::StoreOptions{});
     limiter_ = std::make_unique<api::RateLimiter>(options_.rate_limit);
+    user_limiter_ = std::make_unique<api::RateLimiter>(options_.rate_limit);
     issuing_limiter_ = std::make_unique<api::RateLimiter>(options_.rate_limit);
     login_block_ = std::make_unique<api::LoginBlock>(options_.login_block);
     api_ = std::make_unique<api::Api>(options_, api::ApiParts{.store = *store_,
                                                               .log = log_,
                                                               .clock = clock_.turn,
                                                               .limiter = *limiter_,
+                                                              .user_limiter = *user_limiter_,
                                                               .issuing_limiter = *issuing_limiter_,
                                                               .login_block = *login_block_});
     http::SessionLimits limits;
@@ -343,6 +345,7 @@ class World {
   std::unique_ptr<store::Committer> committer_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<api::RateLimiter> limiter_;
+  std::unique_ptr<api::RateLimiter> user_limiter_;
   std::unique_ptr<api::RateLimiter> issuing_limiter_;
   std::unique_ptr<api::LoginBlock> login_block_;
   std::unique_ptr<api::Api> api_;

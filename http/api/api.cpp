@@ -84,6 +84,7 @@ Context::Context(const ApiOptions& api_options, const ApiParts& parts)
       clock(parts.clock),
       settings(parts.store.settings()),
       limiter(parts.limiter),
+      user_limiter(parts.user_limiter),
       issuing_limiter(parts.issuing_limiter),
       login_block(parts.login_block),
       cors(api_options.instance_id, settings),

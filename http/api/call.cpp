@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <span>
 
 #include "core/clock.h"
 #include "http/api/text.h"
@@ -147,17 +148,7 @@ void Call::admit(const store::User* user) noexcept {
   const store::Settings& settings = context_.settings;
   if (post && settings.rate_limiter && route_.access != Access::oauth &&
       !(user && allows(store::Permission::api_bypass_rate_limit))) {
-    const RateLimiter::Limit limit{
-        .calls_max = static_cast<std::uint32_t>(settings.rate_limiter_calls_max),
-        .window_ms = settings.rate_limiter_window_ms};
-    // A route is one object in the whole process, so its address names it on every core.
-    verdict_ = context_.limiter.count(
-        std::bit_cast<std::uintptr_t>(&route_), address_,
-        context_.clock.monotonic_ns / core::kNanosecondsPerMillisecond, limit);
-    counted_ = true;
-    // Now: an answer that waits for a sync is made later, and the window does not move with it.
-    window_ends_ms_ = context_.limiter.wall_end_ms(verdict_, context_.clock);
-    if (!verdict_.allowed) return refuse_too_many(verdict_);
+    if (!count_call(user)) return refuse_too_many(verdict_);
   }
 
   Body body;
@@ -171,6 +162,37 @@ void Call::admit(const store::User* user) noexcept {
     return answer(route_.refusal);
   }
   run(body, user);
+}
+
+bool Call::count_call(const store::User* user) noexcept {
+  const UserRateLimitOptions& per_user = context_.options.user_rate_limit;
+  const bool by_user = user && per_user.key != RateLimitKey::address;
+  // A route is one object in the whole process, so its address names it on every core.
+  const auto route = std::bit_cast<std::uintptr_t>(&route_);
+  const std::int64_t now_ms = context_.clock.monotonic_ns / core::kNanosecondsPerMillisecond;
+  if (by_user) {
+    const store::Digest id = store::digest_of(caller().id.view());
+    verdict_ = context_.user_limiter.count(
+        route, std::span(id).first<16>(), now_ms,
+        {.calls_max = per_user.calls_max, .window_ms = per_user.window_ms});
+  }
+  // The user's window first: what it refuses takes nothing from whoever shares the address.
+  if (!by_user || (per_user.key == RateLimitKey::both && verdict_.allowed)) {
+    const store::Settings& settings = context_.settings;
+    const RateLimiter::Verdict of_address = context_.limiter.count(
+        route, address_, now_ms,
+        {.calls_max = static_cast<std::uint32_t>(settings.rate_limiter_calls_max),
+         .window_ms = settings.rate_limiter_window_ms});
+    // The headers tell of the window that is spent first.
+    if (!by_user || !of_address.allowed || of_address.remaining < verdict_.remaining ||
+        (of_address.remaining == verdict_.remaining && of_address.ends_ms > verdict_.ends_ms)) {
+      verdict_ = of_address;
+    }
+  }
+  counted_ = true;
+  // Now: an answer that waits for a sync is made later, and the window does not move with it.
+  window_ends_ms_ = context_.limiter.wall_end_ms(verdict_, context_.clock);
+  return verdict_.allowed;
 }
 
 bool Call::read_query(Body& fields) noexcept {

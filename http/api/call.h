@@ -90,6 +90,8 @@ class Call {
   }
   void admit_unknown(bool had_credentials) noexcept;
   void admit(const store::User* user) noexcept;
+  // In the windows of the caller's address, its user or both. False: one of them is spent.
+  [[nodiscard]] bool count_call(const store::User* user) noexcept;
   void refuse_body(BodyFault fault) noexcept;
   void log(std::string_view verb, std::string_view what, std::string_view target) noexcept;
   void answer_oauth(int status, std::string_view body, std::string_view challenge = "") noexcept;

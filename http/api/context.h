@@ -24,6 +24,7 @@ struct ApiParts {
   core::Log& log;                // of this core
   const core::TurnClock& clock;  // of this core
   RateLimiter& limiter;          // shared by all cores
+  RateLimiter& user_limiter;     // likewise: of the users' own windows
   RateLimiter& issuing_limiter;  // likewise: of the issuing policies
   LoginBlock& login_block;       // shared by all cores
 };
@@ -37,6 +38,7 @@ struct Context {
   const core::TurnClock& clock;
   const store::Settings& settings;  // the store's, of this core
   RateLimiter& limiter;
+  RateLimiter& user_limiter;
   RateLimiter& issuing_limiter;
   LoginBlock& login_block;
 

@@ -20,6 +20,16 @@ struct RateLimitOptions {
   bool restarts_when_spent = false;    // the last call that is allowed starts the window anew
 };
 
+// Whose calls are counted together, of callers who are logged in; others have only an address.
+enum class RateLimitKey : std::uint8_t { address, user, both };
+
+// Each user's window for each route, over all addresses. Without effect when `key` is `address`.
+struct UserRateLimitOptions {
+  RateLimitKey key = RateLimitKey::address;
+  std::uint32_t calls_max = 10;
+  std::int64_t window_ms = 60'000;
+};
+
 // Failures before a name or an address is blocked, and for how long (contract 4.1, 9.10).
 struct LoginBlockOptions {
   bool enabled = true;
@@ -45,6 +55,7 @@ struct ApiOptions {
   std::int64_t token_lifetime_ms_max = 365LL * 24 * 3600 * 1000;
   // The limit itself is one of the store's settings.
   RateLimitOptions rate_limit;
+  UserRateLimitOptions user_rate_limit;
   LoginBlockOptions login_block;
   // HTTP_FORWARDED_COUNT: the proxies in front of us whose X-Forwarded-For is believed.
   std::uint32_t forwarded_count = 0;

@@ -136,6 +136,10 @@ TEST_F(ConfigTest, DefaultsAreThoseOfTheParts) {
   EXPECT_EQ(config.reactor.send_timeout_ms, reactor.send_timeout_ms);
   EXPECT_EQ(config.reactor.proxy_protocol, reactor.proxy_protocol);
   EXPECT_EQ(config.reactor.proxy_header_timeout_ms, reactor.proxy_header_timeout_ms);
+  const api::UserRateLimitOptions per_user;
+  EXPECT_EQ(config.rate_limiter_key, "address");
+  EXPECT_EQ(config.rate_limiter_user_calls_max, per_user.calls_max);
+  EXPECT_EQ(config.rate_limiter_user_window_ms, per_user.window_ms);
   const store::StoreOptions store;
   EXPECT_EQ(config.store.token_cache_entries, store.token_cache_entries);
   EXPECT_EQ(config.store.user_cache_entries, store.user_cache_entries);

@@ -53,6 +53,9 @@ struct Config {
   std::string admin_name;
 
   std::size_t rate_limiter_entries = 0;
+  std::string rate_limiter_key;
+  std::size_t rate_limiter_user_calls_max = 0;
+  std::int64_t rate_limiter_user_window_ms = 0;
   bool login_block = true;
   std::size_t login_block_user_failures_max = 0;
   std::size_t login_block_address_failures_max = 0;

@@ -61,6 +61,12 @@ api::ApiOptions api_options(const Config& config) {
   options.create_tokens_secret = config.create_tokens_for_users_secret;
   options.token_lifetime_ms_max = config.token_lifetime_ms_max;
   options.rate_limit = {.entries_max = config.rate_limiter_entries, .restarts_when_spent = false};
+  options.user_rate_limit = {
+      .key = config.rate_limiter_key == "user"   ? api::RateLimitKey::user
+             : config.rate_limiter_key == "both" ? api::RateLimitKey::both
+                                                 : api::RateLimitKey::address,
+      .calls_max = static_cast<std::uint32_t>(config.rate_limiter_user_calls_max),
+      .window_ms = config.rate_limiter_user_window_ms};
   options.login_block = {
       .enabled = config.login_block,
       .user_failures_max = static_cast<std::uint32_t>(config.login_block_user_failures_max),
@@ -71,6 +77,13 @@ api::ApiOptions api_options(const Config& config) {
   options.version = TOKEND_VERSION;
   options.body_bytes_max = config.http.body_bytes_max;
   return options;
+}
+
+// As many as of addresses, in a table of their own, so that no crowd of addresses can make it
+// forget a user; next to nothing where it is not used.
+api::RateLimitOptions user_windows(const api::ApiOptions& options) {
+  const bool used = options.user_rate_limit.key != api::RateLimitKey::address;
+  return {.entries_max = used ? options.rate_limit.entries_max : 0, .restarts_when_spent = false};
 }
 
 store::CommitterOptions committer_options(const Config& config) {
@@ -119,6 +132,7 @@ struct Daemon::Core {
                                   .log = daemon.log_.add_core(),
                                   .clock = reactor.turn_clock(),
                                   .limiter = daemon.limiter_,
+                                  .user_limiter = daemon.user_limiter_,
                                   .issuing_limiter = daemon.issuing_limiter_,
                                   .login_block = daemon.login_block_}),
         factory(api::with_bulk_issuance(daemon.config_.http), api, reactor.turn_clock(),
@@ -141,6 +155,7 @@ Daemon::Daemon(const Config& config)
           {.name = "hasher", .threads = config_.hashers, .queue_max = config_.hasher_queue_max}),
       api_options_(api_options(config_)),
       limiter_(api_options_.rate_limit),
+      user_limiter_(user_windows(api_options_)),
       issuing_limiter_({.entries_max = api::kIssuingWindowsMax, .restarts_when_spent = false}),
       login_block_(api_options_.login_block) {}
 

@@ -81,6 +81,7 @@ class Daemon {
 
   const api::ApiOptions api_options_;
   api::RateLimiter limiter_;
+  api::RateLimiter user_limiter_;
   api::RateLimiter issuing_limiter_;
   api::LoginBlock login_block_;
   std::vector<std::unique_ptr<Core>> cores_;

@@ -145,6 +145,7 @@ class World {
                  const store::CommitterOptions& committer_options = default_committer_options())
       : options(api_options),
         limiter(options.rate_limit),
+        user_limiter(options.rate_limit),
         issuing_limiter(RateLimitOptions{.entries_max = kIssuingWindowsMax}),
         login_block(options.login_block) {
     auto prepared = store::prepare_store(database, clock, random,
@@ -163,8 +164,8 @@ class World {
         store::StoreParts{database, *committer, workers, workers, home, clock.turn},
         store::StoreOptions{
             .token_cache_entries = 1024, .user_cache_entries = 1024, .bcrypt_cost = kBcryptCost});
-    api = std::make_unique<Api>(
-        options, ApiParts{*store, log, clock.turn, limiter, issuing_limiter, login_block});
+    api = std::make_unique<Api>(options, ApiParts{*store, log, clock.turn, limiter, user_limiter,
+                                                  issuing_limiter, login_block});
     factory = std::make_unique<http::HttpSessionFactory>(with_bulk_issuance(http::SessionLimits{}),
                                                          *api, clock.turn, blocks);
     connect();
@@ -280,6 +281,7 @@ class World {
   core::Mailbox home{waker};
   RecordingLog log;
   RateLimiter limiter;
+  RateLimiter user_limiter;
   RateLimiter issuing_limiter;
   LoginBlock login_block;
   std::unique_ptr<store::Committer> committer;
