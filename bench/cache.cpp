@@ -1,13 +1,15 @@
-// The token cache: found, not found, and put beyond its size.
+// The token cache: found, not found, put beyond its size, and swept.
 
 #include <benchmark/benchmark.h>
 
+#include <bitset>
 #include <cstdint>
 #include <random>
 #include <vector>
 
 #include "core/error.h"
 #include "store/cache.h"
+#include "store/cache_sweep.h"
 
 namespace tokend::bench {
 namespace {
@@ -65,6 +67,25 @@ void put_into_full(benchmark::State& state) {
   for (auto _ : state) cache.put(entry_of(number++));
 }
 BENCHMARK(put_into_full);
+
+// What a turn of a core does of a sweep (store/cache_sweep.h), in a full cache of which nothing
+// goes.
+void sweep_a_slice(benchmark::State& state) {
+  store::TokenCache cache(kEntries);
+  for (std::uint32_t number = 0; number < kEntries; ++number) cache.put(entry_of(number));
+  const store::Locator below = entry_of(kEntries).locator;
+  std::bitset<UINT16_MAX + 1> tags;
+  tags.set(7);
+  std::size_t position = 0;
+  for (auto _ : state) {
+    cache.sweep(position, store::CacheSweep::kSetsPerTurn,
+                [&](const store::TokenCache::Entry& entry) noexcept {
+                  return entry.locator < below && tags[entry.issuer_tag];
+                });
+    position = (position + store::CacheSweep::kSetsPerTurn) % cache.sets();
+  }
+}
+BENCHMARK(sweep_a_slice)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace tokend::bench

@@ -97,6 +97,9 @@ void Store::Impl::on_worked(Authenticate& operation) noexcept {
     ++counters.guarded_fills;
     if (++operation.attempts > kReadAttemptsMax) return finish(operation, Errc::full);
   } else if (wanted_token) {
+    if (!guard.admits(*floors, operation.locator, *operation.loaded_token)) {
+      return finish(operation, Errc::not_found);
+    }
     remember(operation.locator, *operation.loaded_token);
   } else {
     users.put(std::move(*operation.loaded_user));

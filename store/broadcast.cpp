@@ -30,6 +30,8 @@ void Broadcast::clear() noexcept {
   permissions_changed = false;
   policies_changed = false;
   settings_changed = false;
+  floors.reset();
+  raised_floors.clear();
   empty_ = true;
 }
 

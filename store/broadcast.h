@@ -8,7 +8,8 @@
 //
 // Concurrency: written by the committer between take-out and post; read-only for the cores from
 // then on; the one atomic is the count of cores still awaited. No core waits for another: a core
-// acknowledges in the turn in which it takes the notice, also while it drains.
+// acknowledges in the turn in which it takes the notice, also while it drains; but where floors
+// were raised, when it has swept its cache, a few dozen turns later (store/cache_sweep.h).
 //
 // Limits: the committer owns a fixed number of Broadcasts (CommitterOptions::broadcasts_max) and
 // starts no batch without a free one.
@@ -22,6 +23,7 @@
 #include "core/mailbox.h"
 #include "store/issuing_policy.h"
 #include "store/permission.h"
+#include "store/revocation_floors.h"
 #include "store/setting.h"
 #include "store/token.h"
 
@@ -52,7 +54,9 @@ class Broadcast : public core::Message {
   bool policies_changed = false;
   IssuingPolicies policies;  // meaningful when policies_changed
   bool settings_changed = false;
-  Settings settings;  // meaningful when settings_changed
+  Settings settings;    // meaningful when settings_changed
+  SharedFloors floors;  // those that hold from now on; none: they are unchanged
+  std::vector<RevocationFloor> raised_floors;  // of these, what must leave the caches now
 
   // `core` is the replica's number. The operation goes home after the last acknowledgement.
   void add_waiting(std::size_t core, core::Message& operation) noexcept {

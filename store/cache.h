@@ -27,6 +27,8 @@ class TokenCache {
     Locator locator;
     UserId user;
     TokenKind kind;
+    // tag_of() the issuer: the whole id would make every entry a third larger.
+    std::uint16_t issuer_tag;
   };
   static_assert(sizeof(Entry) <= 96, "a token costs this and its share of a set's head");
 
@@ -39,6 +41,13 @@ class TokenCache {
   void expect_next(const Locator& locator) const noexcept;
   void expect_soon(const Locator& locator) const noexcept;
   void remove(const Locator& locator) noexcept;
+  // For a sweep in slices (store/cache_sweep.h): of the sets [from, from + count) drops the entries
+  // for which `drops(entry)` holds.
+  [[nodiscard]] std::size_t sets() const noexcept { return table_.sets(); }
+  template <class Drops>
+  void sweep(std::size_t from, std::size_t count, Drops&& drops) noexcept {
+    table_.sweep(from, count, drops);
+  }
   [[nodiscard]] std::size_t capacity() const noexcept { return table_.capacity(); }
 
  private:

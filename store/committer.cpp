@@ -294,6 +294,8 @@ const IssuingPolicies& Committer::policies() const noexcept { return impl_->rule
 
 const Settings& Committer::settings() const noexcept { return impl_->rules.settings(); }
 
+const SharedFloors& Committer::floors() const noexcept { return impl_->rules.floors(); }
+
 const Committer::Counters& Committer::counters() const noexcept { return impl_->counters; }
 
 std::size_t Committer::indexed_tokens() const noexcept { return impl_->rules.index().tokens(); }

@@ -36,6 +36,7 @@
 #include "store/issuing_policy.h"
 #include "store/operation.h"
 #include "store/permission.h"
+#include "store/revocation_floors.h"
 #include "store/setting.h"
 
 namespace tokend::store {
@@ -96,6 +97,7 @@ class Committer {
   [[nodiscard]] const PermissionTable& permissions() const noexcept;
   [[nodiscard]] const IssuingPolicies& policies() const noexcept;
   [[nodiscard]] const Settings& settings() const noexcept;
+  [[nodiscard]] const SharedFloors& floors() const noexcept;
 
   // The stepping thread's.
   struct Counters {

@@ -29,6 +29,7 @@ enum class Family : std::uint8_t {
   permissions,      // permission id -> roles and time
   personal_tokens,  // user id -> what its personal tokens are called
   settings,         // setting id -> value
+  revocations,      // whose -> floor (store/revocation_floors.h)
   count_,
 };
 

@@ -42,4 +42,14 @@ namespace tokend::store {
 
 [[nodiscard]] inline std::uint64_t hash_of(const UserId& id) noexcept { return hash_of(id.view()); }
 
+// Sixteen bits of an id, in few steps: it is made for every token that is issued. The bytes behind
+// an id's end are zeros.
+[[nodiscard]] inline std::uint16_t tag_of(const UserId& id) noexcept {
+  static_assert(sizeof(UserId) == 4 * sizeof(std::uint64_t));
+  std::uint64_t words[4];
+  std::memcpy(words, &id, sizeof(words));
+  const std::uint64_t mixed = words[0] ^ (words[1] * 3) ^ (words[2] * 5) ^ (words[3] * 7);
+  return static_cast<std::uint16_t>((mixed * 0xd6e8feb86659fd93ULL) >> 48);
+}
+
 }  // namespace tokend::store

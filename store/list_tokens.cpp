@@ -24,21 +24,32 @@ void Store::Impl::on_collected(ListTokens& operation) noexcept {
   operation.total = operation.collect.tokens.size();
   operation.result = operation.collect.result;
   if (!operation.result || operation.offset >= operation.total) return finish(operation);
+  operation.floors = floors;
   send_to_worker(parts.readers, operation);
 }
 
 void Store::Impl::work(ListTokens& operation) const noexcept {
   const auto fail = [&](Errc code) { operation.result = std::unexpected(code); };
   const std::vector<Locator>& all = operation.collect.tokens;
-  const std::size_t end =
+  // The index does not know who issued what, so while there are floors the records before the page
+  // have to be read as well: there are as many as the limits of tokens allow.
+  const bool reads_all = !operation.floors->empty();
+  const std::size_t page_end =
       operation.offset + std::min(operation.count, all.size() - operation.offset);
+  const std::size_t end = reads_all ? all.size() : page_end;
+  std::size_t position = reads_all ? 0 : operation.offset;
   std::string bytes;
-  for (std::size_t index = operation.offset; index < end; ++index) {
+  for (std::size_t index = position; index < end; ++index) {
     const auto found = parts.database.get(Family::tokens, view_of(all[index]), Reach::disk, bytes);
     if (!found) return fail(found.error().code);
     if (*found != Found::yes) continue;  // revoked since it was collected
     auto record = decode_token_record(bytes);
     if (!record) return fail(record.error().code);
+    if (operation.floors->revokes(all[index], *record)) {
+      --operation.total;
+      continue;
+    }
+    if (position++ < operation.offset || operation.tokens.size() == operation.count) continue;
     operation.tokens.push_back({all[index], *std::move(record)});
   }
 }
@@ -61,12 +72,15 @@ void Store::Impl::work(FindToken& operation) const noexcept {
   const auto record = decode_token_record(bytes);
   if (!record) return fail(record.error().code);
   operation.user = record->user;
+  operation.issuer = record->issuer;
   operation.token_kind = record->kind;
   operation.expires_ms = record->expires_ms;
 }
 
 void Store::Impl::on_worked(FindToken& operation) noexcept {
-  if (operation.result && operation.expires_ms <= parts.clock.wall_ms) {
+  if (operation.result &&
+      (operation.expires_ms <= parts.clock.wall_ms ||
+       floors->revokes(operation.locator, operation.token_kind, operation.issuer))) {
     operation.result = std::unexpected(Errc::not_found);
   }
   finish(operation);

@@ -55,6 +55,12 @@ void Store::Impl::work(ListPersonalTokens& operation) const noexcept {
   }
 }
 
+void Store::Impl::on_worked(ListPersonalTokens& operation) noexcept {
+  std::erase_if(operation.tokens,
+                [&](const PersonalToken& token) { return token.locator < floors->everyone(); });
+  finish(operation);
+}
+
 void Store::Impl::work(HashPassword& operation) const noexcept {
   auto hash = store::hash_password(operation.sha256_hex, options.bcrypt_cost);
   wipe(operation.sha256_hex);

@@ -26,6 +26,7 @@
 #include "store/issuing_policy.h"
 #include "store/permission.h"
 #include "store/personal_token.h"
+#include "store/revocation_floors.h"
 #include "store/setting.h"
 #include "store/token.h"
 #include "store/user.h"
@@ -169,6 +170,7 @@ struct FindToken : BlockingOperation {
   // Out.
   Locator locator;
   UserId user;
+  UserId issuer;
   TokenKind token_kind = TokenKind::login;
   std::int64_t expires_ms = 0;
 };
@@ -179,6 +181,8 @@ enum class WriteKind : std::uint8_t {
   issue_token,
   issue_personal_token,  // an IssueToken as well
   revoke_token,
+  revoke_tokens,
+  remove_revoked,
   remove_personal_token,
   create_user,
   update_user,
@@ -219,7 +223,10 @@ struct IssueToken : Write {
   std::int64_t lifetime_ms = 0;
   std::array<std::uint8_t, 16> address{};
   TokenText token{};  // shown once, never stored
-  Locator locator;    // out; in where `checks_floor`, which spares a login the room for another one
+  // Out. In, where `checks_floor`, that floor; else the token that the issuer showed, or empty:
+  // `refused` once everybody's as old as it have been revoked, so that it does not live on in
+  // another. One room for all, because a login has no more.
+  Locator locator;
   std::int64_t expires_ms = 0;
   Digest digest{};
 
@@ -257,6 +264,43 @@ struct RevokeToken : Write {
   UserId user;
   Locator locator;
   TokenKind token_kind = TokenKind::issued;
+};
+
+// Every token that an issuer issued, or everybody's, in one write (store/revocation_floors.h).
+// Fails with `invalid` where neither is given, and with `full` at the limit of issuers.
+struct RevokeTokens : Write {
+  RevokeTokens() noexcept : Write(WriteKind::revoke_tokens) {}
+  // Need not exist, or not any more. Empty: everybody's, logins and personal ones too.
+  UserId issuer;
+  // Of these, what was issued before; none: up to now. What lies in the future is now.
+  std::optional<std::int64_t> before_ms;
+
+  Locator below;  // out: tokens below this one are revoked
+};
+
+// A token whose record is to be removed because a floor has revoked it.
+struct RevokedToken {
+  Locator locator;
+  UserId user;
+  TokenKind kind = TokenKind::login;
+};
+
+// The store's own: removes what no core takes any more.
+struct RemoveRevoked : Write {
+  RemoveRevoked() noexcept : Write(WriteKind::remove_revoked) {}
+  std::vector<RevokedToken> tokens;
+  // With the last of these: the floors below which nothing is left.
+  SharedFloors swept;
+};
+
+// The store's own: looks through the records of tokens, a slice at a time, for those that `floors`
+// revoke.
+struct FindRevoked : BlockingOperation {
+  SharedFloors floors;
+  std::string from;  // a key of the family; in and out: where to go on
+
+  std::vector<RevokedToken> tokens;
+  bool complete = false;  // nothing more lies below any floor
 };
 
 // Which name of a user is another's.
@@ -339,8 +383,9 @@ struct ListTokens : BlockingOperation {
     return collect.personal_tokens;
   }
 
-  // The store's own: the first of two trips.
+  // The store's own: the first of two trips, and what revokes some of those that it tells of.
   CollectTokens collect;
+  SharedFloors floors;
 };
 
 struct UpdatePermissions : Write {

@@ -3,7 +3,8 @@
 // any, so that a name is unique, the list is one read, and the tokens' own records stay as they
 // are. ARCHITECTURE.md specifies the bytes.
 //
-// Always true: the record names exactly the personal tokens that are valid, in order of issue; it
+// Always true: the record names exactly the personal tokens that are valid, in order of issue, and
+// those that a floor has revoked and nobody has removed yet (store/revocation_floors.h); it
 // changes in the same batch as the tokens. So revoking all of a user's tokens removes the records
 // of the personal ones, which no expiry would ever do.
 

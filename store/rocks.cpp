@@ -32,7 +32,7 @@ constexpr std::size_t kFamilyCount = static_cast<std::size_t>(Family::count_);
 // RocksDB insists on a family called "default"; `meta` lives there.
 constexpr std::array<const char*, kFamilyCount> kFamilyNames = {
     "default", "tokens",      "users",           "usernames", "emails",
-    "members", "permissions", "personal_tokens", "settings"};
+    "members", "permissions", "personal_tokens", "settings",  "revocations"};
 
 Result<void> check_families(const rocksdb::DBOptions& options, const std::string& path) {
   std::vector<std::string> present;
@@ -150,8 +150,11 @@ Result<void> RocksDatabase::scan(
   // Before the iterator: what is handed over meanwhile is seen in one of the two.
   std::vector<std::shared_ptr<const TokenTail::Segment>> tail;
   if (family == Family::tokens) tail = impl_->tail.segments();
+  rocksdb::ReadOptions reads = impl_->disk_reads;
+  // Of tokens there are more than the block cache holds, and nobody asks for these again.
+  reads.fill_cache = family != Family::tokens;
   const std::unique_ptr<rocksdb::Iterator> at(
-      impl_->database->NewIterator(impl_->disk_reads, impl_->handle(family)));
+      impl_->database->NewIterator(reads, impl_->handle(family)));
   at->Seek(slice(from));
   // In order and each once, although a table may hold already what is still in the tail.
   for (const auto& segment : tail) {

@@ -98,6 +98,20 @@ class SetTable {
     return false;
   }
 
+  [[nodiscard]] std::size_t sets() const noexcept { return sets_count_; }
+  // Frees the entries of the sets [from, from + count) for which `drops(slot)` holds.
+  template <class Drops>
+  void sweep(std::size_t from, std::size_t count, Drops&& drops) noexcept {
+    for (std::size_t i = from; i < from + count; ++i) {
+      Set& set = sets_[i];
+      for (std::size_t way = 0; way < kWays; ++way) {
+        if (set.tags[way] == kFree || !drops(set.slots[way])) continue;
+        set.tags[way] = kFree;
+        set.used = static_cast<std::uint8_t>(set.used & ~(1U << way));
+      }
+    }
+  }
+
   // Every occupied slot. Touches the whole mapping.
   template <class Visit>
   void each(Visit&& visit) noexcept {

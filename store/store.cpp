@@ -16,7 +16,8 @@ void Store::Impl::finish(Operation& operation) noexcept {
 void Store::Impl::apply(Broadcast& broadcast) noexcept {
   for (const core::Message* message = broadcast.waiting(number); message; message = message->next) {
     const auto& write = static_cast<const Write&>(*message);
-    if (!issues(write.kind)) continue;
+    // Of one that was refused the locator is not its own.
+    if (!issues(write.kind) || !write.result) continue;
     remember(static_cast<const IssueToken&>(write));
   }
   for (const Locator& locator : broadcast.removed_tokens) {
@@ -34,7 +35,11 @@ void Store::Impl::apply(Broadcast& broadcast) noexcept {
     if (settings_watcher) settings_watcher->on_settings_changed();
   }
   users.release();
-  broadcast.acknowledge();
+  // Floors that were raised are acknowledged by the sweep, maybe before this returns: afterwards
+  // the broadcast is the committer's again.
+  const bool sweeps = !broadcast.raised_floors.empty();
+  if (broadcast.floors) take_over_floors(broadcast);
+  if (!sweeps) broadcast.acknowledge();
 }
 
 // A fill from the database's memory needs no guard: read and fill happen in one step of this core,
@@ -50,11 +55,13 @@ Got Store::Impl::get(Family family, std::string_view key, Operation& operation) 
 }
 
 void Store::Impl::remember(const Locator& locator, const TokenRecord& record) noexcept {
-  tokens.put({record.digest, record.expires_ms, locator, record.user, record.kind});
+  tokens.put(
+      {record.digest, record.expires_ms, locator, record.user, record.kind, tag_of(record.issuer)});
 }
 
 void Store::Impl::remember(const IssueToken& issued) noexcept {
-  tokens.put({issued.digest, issued.expires_ms, issued.locator, issued.user, issued.token_kind});
+  tokens.put({issued.digest, issued.expires_ms, issued.locator, issued.user, issued.token_kind,
+              tag_of(issued.issuer.empty() ? issued.user : issued.issuer)});
 }
 
 const TokenCache::Entry* Store::Impl::token(Authenticate& operation, Got& got) noexcept {
@@ -70,6 +77,10 @@ const TokenCache::Entry* Store::Impl::token(Authenticate& operation, Got& got) n
   if (!record) {
     operation.result = std::unexpected(record.error().code);
     got = Got::failed;
+    return nullptr;
+  }
+  if (!guard.admits(*floors, operation.locator, *record)) {
+    got = Got::no;
     return nullptr;
   }
   remember(operation.locator, *record);
@@ -149,15 +160,17 @@ void Store::Impl::write(Write& operation) noexcept {
 
 void Store::write(Write& operation) noexcept { impl_->write(operation); }
 
-void Store::go_on_next_turn(NextTurn& operation) noexcept {
-  impl_->adopt(operation);
+void Store::Impl::go_on_next_turn(NextTurn& operation) noexcept {
+  adopt(operation);
   operation.result = {};
   operation.deliver = [](core::Message& message) noexcept {
     auto& due = static_cast<Operation&>(message);
-    Impl::of(due).finish(due);
+    of(due).finish(due);
   };
-  impl_->parts.home.post(operation);
+  parts.home.post(operation);
 }
+
+void Store::go_on_next_turn(NextTurn& operation) noexcept { impl_->go_on_next_turn(operation); }
 
 void Store::hash_password(HashPassword& operation) noexcept {
   impl_->send_to_worker(impl_->parts.hashers, operation);

@@ -1,7 +1,7 @@
 #pragma once
 // The inside of store/store.h, for the files that implement it: store.cpp (the ways out and home,
-// what the committer says), authenticate.cpp, find_user.cpp, resolve_usernames.cpp, list_tokens.cpp
-// and off_loop.cpp (what only workers do).
+// what the committer says), store_revocations.cpp, authenticate.cpp, find_user.cpp,
+// resolve_usernames.cpp, list_tokens.cpp and off_loop.cpp (what only workers do).
 //
 // Concurrency: the core's thread, but for work(), which runs on a worker's and touches nothing but
 // its operation, the database and the options.
@@ -13,6 +13,7 @@
 
 #include "store/broadcast.h"
 #include "store/cache.h"
+#include "store/cache_sweep.h"
 #include "store/committer.h"
 #include "store/database.h"
 #include "store/executor.h"
@@ -42,6 +43,7 @@ struct Store::Impl final : Replica {
         permissions(given.committer.permissions()),
         policies(given.committer.policies()),
         settings(given.committer.settings()),
+        floors(given.committer.floors()),
         number(given.committer.attach(*this)) {}
 
   // ---- Replica ----
@@ -58,6 +60,7 @@ struct Store::Impl final : Replica {
     return *static_cast<Impl*>(operation.store);
   }
   void write(Write& operation) noexcept;
+  void go_on_next_turn(NextTurn& operation) noexcept;
   void finish(Operation& operation) noexcept;
   static void on_written(core::Message& message) noexcept;
   [[nodiscard]] static const IssueToken* issue_behind(const core::Message& message) noexcept;
@@ -67,6 +70,16 @@ struct Store::Impl final : Replica {
   }
   template <class Kind>
   void send_to_worker(Executor& workers, Kind& operation) noexcept;
+
+  // ---- Floors (store_revocations.cpp) ----
+  void take_over_floors(Broadcast& broadcast) noexcept;
+  void go_on_sweeping() noexcept;
+  void begin_removal() noexcept;
+  void find_revoked() noexcept;
+  void work(FindRevoked& operation) const noexcept;
+  void on_worked(FindRevoked& operation) noexcept { finish(operation); }
+  void on_revoked_found() noexcept;
+  void on_revoked_removed() noexcept;
 
   // ---- Authenticate ----
   void authenticate(Authenticate& operation) noexcept;
@@ -102,7 +115,7 @@ struct Store::Impl final : Replica {
   void work(HashPassword& operation) const noexcept;
   void work(VerifyPassword& operation) const noexcept;
   void on_worked(ListUsers& operation) noexcept { finish(operation); }
-  void on_worked(ListPersonalTokens& operation) noexcept { finish(operation); }
+  void on_worked(ListPersonalTokens& operation) noexcept;
   void on_worked(HashPassword& operation) noexcept { finish(operation); }
   void on_worked(VerifyPassword& operation) noexcept { finish(operation); }
 
@@ -124,6 +137,18 @@ struct Store::Impl final : Replica {
   PermissionTable permissions;
   IssuingPolicies policies;
   Settings settings;
+  SharedFloors floors;  // never none
+  CacheSweep sweep{tokens};
+  struct SweepTurn : core::Message {
+    Impl* store = nullptr;
+  } sweep_turn;
+  struct Removal {
+    bool under_way = false;
+    bool again = false;  // floors have been raised since it began
+    FindRevoked find;
+    RemoveRevoked remove;
+    NextTurn retry;
+  } removal;
   SettingsWatcher* settings_watcher = nullptr;
   const std::uint32_t number;  // among the committer's replicas
 

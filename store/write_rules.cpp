@@ -71,6 +71,16 @@ bool WriteRules::write(Write& operation, Broadcast& broadcast) {
     case WriteKind::revoke_token:
       operation.result = revoke(static_cast<RevokeToken&>(operation), broadcast);
       break;
+    case WriteKind::revoke_tokens:
+      operation.result = revoke(static_cast<RevokeTokens&>(operation), broadcast);
+      break;
+    case WriteKind::remove_revoked: {
+      auto& removal = static_cast<RemoveRevoked&>(operation);
+      operation.result = remove(removal, broadcast);
+      // No cache holds what is removed; that a floor is gone, cores must hear.
+      waits = removal.swept != nullptr;
+      break;
+    }
     case WriteKind::create_user:
       operation.result = create(static_cast<CreateUser&>(operation));
       // No cache remembers that a user does not exist.
@@ -99,7 +109,12 @@ bool WriteRules::write(Write& operation, Broadcast& broadcast) {
   return waits && operation.result.has_value();
 }
 
-WriteRules::Outcome WriteRules::may_be_issued_for(const UserId& user) {
+WriteRules::Outcome WriteRules::may_be_issued(const IssueToken& operation) {
+  if (revoked_everybodys_ && !operation.checks_floor && !operation.locator.empty() &&
+      operation.locator < *revoked_everybodys_) {
+    return failed(Errc::refused);
+  }
+  const UserId& user = operation.user;
   UserState state = index_.state_of(user);
   if (state == UserState::unknown) {
     const auto record = read_user(user);
@@ -115,7 +130,7 @@ WriteRules::Outcome WriteRules::may_be_issued_for(const UserId& user) {
 WriteRules::Outcome WriteRules::issue(IssueToken& operation, Broadcast& broadcast) {
   dropped_.clear();
   operation.broken_bound = BrokenBound::none;
-  if (const Outcome allowed = may_be_issued_for(operation.user); !allowed) return allowed;
+  if (const Outcome allowed = may_be_issued(operation); !allowed) return allowed;
   CHECK(operation.token_kind != TokenKind::personal);
   if (operation.checks_floor) {
     const auto user = read_user(operation.user);

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@
 #include "store/operation.h"
 #include "store/overlay.h"
 #include "store/personal_token.h"
+#include "store/revocation_floors.h"
 #include "store/setting.h"
 #include "store/token_index.h"
 
@@ -62,6 +64,8 @@ class WriteRules {
   [[nodiscard]] const PermissionTable& permissions() const noexcept { return permissions_; }
   [[nodiscard]] const IssuingPolicies& policies() const noexcept { return policies_; }
   [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
+  // Never none.
+  [[nodiscard]] const SharedFloors& floors() const noexcept { return floors_; }
   [[nodiscard]] Locator last_locator() const noexcept { return locators_.last(); }
   [[nodiscard]] const TokenIndex& index() const noexcept { return index_; }
 
@@ -93,18 +97,27 @@ class WriteRules {
   [[nodiscard]] bool leads_to_admin(RoleSet roles) const noexcept;
   core::Result<void> load_policies();
 
+  // store/write_rules_revocations.cpp.
+  Outcome revoke(RevokeTokens& operation, Broadcast& broadcast);
+  Outcome remove(RemoveRevoked& operation, Broadcast& broadcast);
+  core::Result<void> load_floors();
+  // All that they revoke has been removed, by `batch` at the latest.
+  core::Result<void> end_floors(Batch& batch);
+  core::Result<void> clean_personal_lists(Batch& batch);
+
   // store/write_rules_personal.cpp.
   Outcome issue_personal(IssuePersonalToken& operation, Broadcast& broadcast);
   Outcome remove(RemovePersonalToken& operation, Broadcast& broadcast);
+  // Without those that a floor has revoked; `had_revoked` tells whether their list still names any.
   [[nodiscard]] std::expected<std::vector<PersonalToken>, core::Errc> read_personal_tokens(
-      const UserId& user);
+      const UserId& user, bool* had_revoked = nullptr);
   void write_personal_tokens(const UserId& user, const std::vector<PersonalToken>& tokens);
   // From the list only.
   Outcome remove_personal_token(const UserId& user, const Locator& locator);
   // All but `kept`, if it is one of them, with their records.
   Outcome remove_personal_tokens(const UserId& user, const Locator& kept, Broadcast& broadcast);
 
-  Outcome may_be_issued_for(const UserId& user);
+  Outcome may_be_issued(const IssueToken& operation);
   [[nodiscard]] std::expected<User, core::Errc> read_user(const UserId& id);
   [[nodiscard]] std::expected<bool, core::Errc> exists(Family family, std::string_view key);
   void mint(IssueToken& operation);
@@ -121,6 +134,7 @@ class WriteRules {
   core::Result<void> load_token(std::string_view key, std::string_view value, std::int64_t now_ms,
                                 const std::vector<User>& revoking, Batch& removals);
   core::Result<void> commit_removals(Batch& batch);
+  static constexpr std::size_t kRemovedPerCommit = 4096;
 
   Database& database_;
   RandomBytes& random_;
@@ -133,6 +147,10 @@ class WriteRules {
   PermissionTable permissions_;
   IssuingPolicies policies_;
   Settings settings_;
+  SharedFloors floors_ = std::make_shared<const RevocationFloors>();
+  // The highest floor of everyone so far. It does not end with the floor: what is on its way here
+  // was admitted at some time before.
+  std::optional<Locator> revoked_everybodys_;
   std::uint64_t users_ = 0;
   std::uint64_t active_admins_ = 0;
 

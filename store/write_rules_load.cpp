@@ -8,20 +8,16 @@
 #include "store/write_rules.h"
 
 namespace tokend::store {
-namespace {
 
 using core::Errc;
 using core::fail;
 using core::Result;
 
-constexpr std::size_t kRemovedPerCommit = 4096;
-
-}  // namespace
-
 Result<void> WriteRules::load(std::int64_t now_ms) {
   if (const auto loaded = load_permissions(); !loaded) return loaded;
   if (const auto loaded = load_policies(); !loaded) return loaded;
   if (const auto loaded = load_settings(); !loaded) return loaded;
+  if (const auto loaded = load_floors(); !loaded) return loaded;
   std::vector<User> revoking;
   if (const auto loaded = load_users(revoking); !loaded) return loaded;
   if (const auto loaded = load_tokens(now_ms, revoking); !loaded) return loaded;
@@ -91,6 +87,9 @@ Result<void> WriteRules::load_tokens(std::int64_t now_ms, const std::vector<User
       });
   if (!scanned) return scanned;
   if (!outcome) return outcome;
+  if (!floors_->empty()) {
+    if (const auto ended = end_floors(*removals); !ended) return ended;
+  }
   return commit_removals(*removals);
 }
 
@@ -101,6 +100,12 @@ Result<void> WriteRules::load_token(std::string_view key, std::string_view value
   const auto record = decode_token_record(value);
   if (!locator || !record) return fail(Errc::corrupt, "a token's record does not decode");
   locators_.raise_above(*locator);
+  // Also of one that has expired: from the end of this scan on no floor says it any more, and the
+  // clock may be set back.
+  if (floors_->revokes(*locator, *record)) {
+    removals.remove(Family::tokens, key);
+    return removals.count() >= kRemovedPerCommit ? commit_removals(removals) : Result<void>();
+  }
   if (record->kind == TokenKind::personal || record->expires_ms <= now_ms) return {};
   const auto user = std::ranges::lower_bound(
       revoking, record->user.view(), {}, [](const User& candidate) { return candidate.id.view(); });

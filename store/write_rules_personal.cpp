@@ -16,12 +16,16 @@ std::unexpected<Errc> failed(Errc code) noexcept { return std::unexpected(code);
 }  // namespace
 
 std::expected<std::vector<PersonalToken>, Errc> WriteRules::read_personal_tokens(
-    const UserId& user) {
+    const UserId& user, bool* had_revoked) {
+  if (had_revoked) *had_revoked = false;
   const auto found = overlay_.get(Family::personal_tokens, user.view(), value_);
   if (!found) return failed(found.error().code);
   if (*found != Found::yes) return std::vector<PersonalToken>();
   auto tokens = decode_personal_tokens(value_);
   if (!tokens) return failed(tokens.error().code);
+  const std::size_t revoked = std::erase_if(
+      *tokens, [&](const PersonalToken& token) { return token.locator < floors_->everyone(); });
+  if (had_revoked) *had_revoked = revoked > 0;
   return *std::move(tokens);
 }
 
@@ -37,7 +41,7 @@ WriteRules::Outcome WriteRules::issue_personal(IssuePersonalToken& operation,
                                                Broadcast& broadcast) {
   using Refusal = IssuePersonalToken::Refusal;
   operation.refusal = Refusal::none;
-  if (const Outcome allowed = may_be_issued_for(operation.user); !allowed) return allowed;
+  if (const Outcome allowed = may_be_issued(operation); !allowed) return allowed;
   auto tokens = read_personal_tokens(operation.user);
   if (!tokens) return failed(tokens.error());
   const auto same = std::ranges::find(*tokens, operation.name, &PersonalToken::name);
@@ -83,18 +87,21 @@ WriteRules::Outcome WriteRules::remove(RemovePersonalToken& operation, Broadcast
 }
 
 WriteRules::Outcome WriteRules::remove_personal_token(const UserId& user, const Locator& locator) {
-  auto tokens = read_personal_tokens(user);
+  bool changed = false;
+  auto tokens = read_personal_tokens(user, &changed);
   if (!tokens) return failed(tokens.error());
-  if (std::erase_if(*tokens, [&](const PersonalToken& token) { return token.locator == locator; }))
-    write_personal_tokens(user, *tokens);
+  const auto is_it = [&](const PersonalToken& token) { return token.locator == locator; };
+  if (std::erase_if(*tokens, is_it) > 0) changed = true;
+  if (changed) write_personal_tokens(user, *tokens);
   return {};
 }
 
 WriteRules::Outcome WriteRules::remove_personal_tokens(const UserId& user, const Locator& kept,
                                                        Broadcast& broadcast) {
-  const auto tokens = read_personal_tokens(user);
+  bool had_revoked = false;
+  const auto tokens = read_personal_tokens(user, &had_revoked);
   if (!tokens) return failed(tokens.error());
-  if (tokens->empty()) return {};
+  if (tokens->empty() && !had_revoked) return {};
   std::vector<PersonalToken> left;
   for (const PersonalToken& token : *tokens) {
     if (token.locator == kept) {

@@ -39,6 +39,24 @@ void Oracle::finish_ending(std::size_t user, const std::string& name, const stor
   }
 }
 
+bool Oracle::is_of(const Bulk& bulk, const KnownToken& token) {
+  if (token.locator.issued_ms() >= bulk.before_ms) return false;
+  return !bulk.issuer || (!token.personal() && token.issuer == *bulk.issuer);
+}
+
+void Oracle::begin_bulk(const Bulk& bulk) {
+  ++bulk_under_way;
+  for (KnownToken& token : tokens) {
+    if (is_of(bulk, token)) token.may_be_dead = true;
+  }
+}
+
+void Oracle::finish_bulk(const Bulk& bulk, Event begun) {
+  for (KnownToken& token : tokens) {
+    if (is_of(bulk, token) && token.issued < begun) token.dead = std::min(token.dead, now_);
+  }
+}
+
 std::size_t Oracle::newer_for_sure(const KnownToken& token, Event before,
                                    std::int64_t at_ms) const {
   std::size_t count = 0;

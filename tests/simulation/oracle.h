@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ inline constexpr Event kNever = UINT64_MAX;
 
 struct KnownToken {
   std::size_t user = 0;
+  std::size_t issuer = 0;  // of a dated one
   store::TokenText text{};
   store::Locator locator;
   std::int64_t expires_ms = 0;
@@ -66,12 +68,26 @@ class Oracle {
   void finish_ending(std::size_t user, const std::string& name, const store::Locator& bound,
                      Event begun);
 
+  // The same for what ends all that an issuer issued, or everybody's tokens, and was issued before
+  // a moment.
+  struct Bulk {
+    std::optional<std::size_t> issuer;
+    std::int64_t before_ms = INT64_MAX;
+  };
+  void begin_bulk(const Bulk& bulk);
+  void finish_bulk(const Bulk& bulk, Event begun);
+  // How many are under way, and when the last one was answered: what was issued meanwhile may have
+  // come in front of it.
+  std::uint64_t bulk_under_way = 0;
+  Event bulk_changed = 0;
+
   // The verdict on an answer of authenticate(), empty if it is right. `asked` is when the question
   // was put, `asked_ms` and `answered_ms` the time then and at the answer.
   [[nodiscard]] std::string judge(std::size_t token, bool accepted, Event asked,
                                   std::int64_t asked_ms, std::int64_t answered_ms) const;
 
  private:
+  [[nodiscard]] static bool is_of(const Bulk& bulk, const KnownToken& token);
   [[nodiscard]] std::size_t newer_for_sure(const KnownToken& token, Event before,
                                            std::int64_t at_ms) const;
   [[nodiscard]] std::size_t newer_perhaps(const KnownToken& token) const;

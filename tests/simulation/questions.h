@@ -64,12 +64,14 @@ struct Traffic::Ask final : Question {
 };
 
 struct Traffic::Issue final : Question {
-  Issue(Traffic& its_traffic, std::size_t its_user, std::int64_t lifetime_ms)
+  Issue(Traffic& its_traffic, std::size_t its_user, std::size_t its_issuer,
+        std::int64_t lifetime_ms)
       : Question(its_traffic, its_user),
-        certain(!known().changing) {
+        issuer(its_issuer),
+        certain(!known().changing && traffic.oracle_.bulk_under_way == 0) {
     ++known().issues_under_way;
     operation.user = known().id;
-    operation.issuer = known().id;
+    operation.issuer = traffic.oracle_.users[issuer].id;
     operation.lifetime_ms = lifetime_ms;
     operation.then<&Issue::on_answer>(*this);
   }
@@ -77,12 +79,14 @@ struct Traffic::Issue final : Question {
     Oracle& oracle = traffic.oracle_;
     --known().issues_under_way;
     if (traffic.judge_write(operation, asked)) {
-      const bool undisturbed = certain && !known().changing && known().changed < asked;
+      const bool undisturbed = certain && !known().changing && known().changed < asked &&
+                               oracle.bulk_under_way == 0 && oracle.bulk_changed < asked;
       if (undisturbed && !(known().active && known().exists)) {
         traffic.fault("a token was issued for a deactivated or deleted user");
       }
       known().tokens.push_back(oracle.tokens.size());
       oracle.tokens.push_back({.user = user,
+                               .issuer = issuer,
                                .text = operation.token,
                                .locator = operation.locator,
                                .expires_ms = operation.expires_ms,
@@ -98,6 +102,7 @@ struct Traffic::Issue final : Question {
     --known().issues_under_way;
     ++known().issues_unknown;
   }
+  std::size_t issuer;
   bool certain;  // no change of the user was under way when it was asked for
   store::IssueToken operation;
 };
@@ -107,7 +112,8 @@ struct Traffic::IssuePersonal final : Question {
   IssuePersonal(Traffic& its_traffic, std::size_t its_user, const std::string& name,
                 bool regenerate)
       : Question(its_traffic, its_user),
-        certain(!known().changing && known().personal_under_way == 0) {
+        certain(!known().changing && known().personal_under_way == 0 &&
+                traffic.oracle_.bulk_under_way == 0) {
     ++known().personal_under_way;
     operation.user = operation.issuer = known().id;
     operation.name = name;
@@ -120,7 +126,9 @@ struct Traffic::IssuePersonal final : Question {
     --known().personal_under_way;
     if (traffic.judge_write(operation, asked)) {
       const bool undisturbed = certain && !known().changing && known().changed < asked &&
-                               known().personal_under_way == 0 && known().personal_changed < asked;
+                               known().personal_under_way == 0 &&
+                               known().personal_changed < asked && oracle.bulk_under_way == 0 &&
+                               oracle.bulk_changed < asked;
       oracle.tick();
       // The one that it replaced has ended, and so have those before that one. Where the name was
       // free, some core may still have to hear of what made it so.
@@ -129,6 +137,7 @@ struct Traffic::IssuePersonal final : Question {
       }
       known().tokens.push_back(oracle.tokens.size());
       oracle.tokens.push_back({.user = user,
+                               .issuer = user,
                                .text = operation.token,
                                .locator = operation.locator,
                                .expires_ms = operation.expires_ms,
@@ -189,6 +198,30 @@ struct Traffic::Revoke final : Question {
   }
   std::size_t token;
   store::RevokeToken operation;
+};
+
+// All that an issuer issued, or everybody's tokens, and before a moment or up to now.
+struct Traffic::RevokeBulk final : Question {
+  RevokeBulk(Traffic& its_traffic, const Oracle::Bulk& what)
+      : Question(its_traffic, 0),
+        bulk(what) {
+    traffic.oracle_.begin_bulk(bulk);
+    if (bulk.issuer) operation.issuer = traffic.oracle_.users[*bulk.issuer].id;
+    if (bulk.before_ms != INT64_MAX) operation.before_ms = bulk.before_ms;
+    operation.then<&RevokeBulk::on_answer>(*this);
+  }
+  void on_answer() {
+    Oracle& oracle = traffic.oracle_;
+    --oracle.bulk_under_way;
+    oracle.bulk_changed = oracle.tick();
+    // What lay in the future when it was written was cut to that moment.
+    if (traffic.judge_write(operation, asked)) oracle.finish_bulk(bulk, asked);
+    traffic.end(*this);
+  }
+  // Whatever is issued from now on lies above its floor, if there is one.
+  void abandon() override { --traffic.oracle_.bulk_under_way; }
+  Oracle::Bulk bulk;
+  store::RevokeTokens operation;
 };
 
 // Roles, state or all tokens of a user; one such change of a user at a time.

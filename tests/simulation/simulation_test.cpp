@@ -91,6 +91,10 @@ TEST(Simulation, NoticesThatTheGuardOfCacheMissesIsGone) {
   EXPECT_GE(runs_that_notice(Mutation::no_miss_guard, "a revoked token was accepted"), 1U);
 }
 
+TEST(Simulation, NoticesThatNoFloorIsAskedAtAFill) {
+  EXPECT_GE(runs_that_notice(Mutation::no_floor_check, "a revoked token was accepted"), 1U);
+}
+
 TEST(Simulation, NoticesADiskThatLiesAboutItsSyncs) {
   EXPECT_GE(runs_that_notice(Mutation::lying_disk, ""), kRuns / 2);
 }

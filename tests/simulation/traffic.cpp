@@ -56,6 +56,7 @@ std::size_t Traffic::any_user() { return world_.dice().below(oracle_.users.size(
 void Traffic::ask() {
   if (under_way_.size() >= options_.under_way_max) return;
   Dice& dice = world_.dice();
+  if (dice.one_in(100)) return revoke_bulk();
   switch (dice.below(32)) {
     case 0: return change();
     case 1: return permit();
@@ -81,7 +82,9 @@ void Traffic::ask_about(std::size_t token, std::size_t core) {
 void Traffic::issue() {
   const auto lifetime_ms =
       static_cast<std::int64_t>(1 + world_.dice().below(options_.lifetime_ms_max));
-  Issue& question = begin(std::make_unique<Issue>(*this, any_user(), lifetime_ms));
+  // Mostly by one of a few.
+  const std::size_t issuer = world_.dice().below(std::min<std::size_t>(oracle_.users.size(), 3));
+  Issue& question = begin(std::make_unique<Issue>(*this, any_user(), issuer, lifetime_ms));
   world_.store(any_core()).write(question.operation);
 }
 
@@ -103,6 +106,17 @@ void Traffic::revoke() {
   const std::size_t young = std::min<std::size_t>(oracle_.tokens.size(), 10);
   Revoke& question = begin(
       std::make_unique<Revoke>(*this, oracle_.tokens.size() - 1 - world_.dice().below(young)));
+  world_.store(any_core()).write(question.operation);
+}
+
+void Traffic::revoke_bulk() {
+  Dice& dice = world_.dice();
+  Oracle::Bulk bulk;
+  if (!dice.one_in(4)) bulk.issuer = dice.below(std::min<std::size_t>(oracle_.users.size(), 3));
+  if (!bulk.issuer || dice.one_in(2)) {
+    bulk.before_ms = world_.wall_ms() - static_cast<std::int64_t>(dice.below(200));
+  }
+  RevokeBulk& question = begin(std::make_unique<RevokeBulk>(*this, bulk));
   world_.store(any_core()).write(question.operation);
 }
 

@@ -42,6 +42,7 @@ class Traffic {
   struct IssuePersonal;
   struct RemovePersonal;
   struct Revoke;
+  struct RevokeBulk;
   struct Change;
   struct Delete;
   struct Create;
@@ -59,6 +60,7 @@ class Traffic {
   void issue();
   void change_personal();
   void revoke();
+  void revoke_bulk();
   void change();
   void remove();
   void create();

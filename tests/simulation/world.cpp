@@ -72,18 +72,27 @@ void World::boot() {
     auto core = std::make_unique<Core>();
     core->clock = {clock_.monotonic_ns(), clock_.wall_ms()};
     core->store = std::make_unique<store::Store>(
-        store::StoreParts{
-            .database = database_,
-            .committer = *committer_,
-            .readers = workers_,
-            .hashers = workers_,
-            .home = core->mailbox,
-            .clock = core->clock,
-            .guard = options_.mutation == Mutation::no_miss_guard ? &core->no_guard : nullptr},
+        store::StoreParts{.database = database_,
+                          .committer = *committer_,
+                          .readers = workers_,
+                          .hashers = workers_,
+                          .home = core->mailbox,
+                          .clock = core->clock,
+                          .guard = guard_of(*core)},
         // Small caches, so that entries are evicted and come back.
         store::StoreOptions{.token_cache_entries = 64, .user_cache_entries = 16, .bcrypt_cost = 4});
     machine_.push_back(std::move(core));
   }
+}
+
+store::MissGuard* World::guard_of(Core& core) const {
+  switch (options_.mutation) {
+    case Mutation::no_miss_guard: return &core.no_guard;
+    case Mutation::no_floor_check: return &core.no_floor_check;
+    case Mutation::none:
+    case Mutation::lying_disk: break;
+  }
+  return nullptr;
 }
 
 void World::crash() {

@@ -55,8 +55,9 @@ class SeededBytes final : public store::RandomBytes {
 // What the suite breaks on purpose, to see that it is noticed.
 enum class Mutation : std::uint8_t {
   none,
-  no_miss_guard,  // a read that a revocation overtook fills the cache
-  lying_disk,     // commits say that they are synced and are not
+  no_miss_guard,   // a read that a revocation overtook fills the cache
+  no_floor_check,  // what a floor has revoked fills the cache
+  lying_disk,      // commits say that they are synced and are not
 };
 
 struct WorldOptions {
@@ -112,6 +113,13 @@ class World {
    public:
     bool is_current(std::uint64_t, std::uint64_t) const noexcept override { return true; }
   };
+  class NoFloorCheck final : public store::MissGuard {
+   public:
+    bool admits(const store::RevocationFloors&, const store::Locator&,
+                const store::TokenRecord&) const noexcept override {
+      return true;
+    }
+  };
   class Workers final : public store::Executor {
    public:
     bool submit(store::Job& job) noexcept override;
@@ -126,6 +134,7 @@ class World {
     core::Mailbox mailbox{waker};
     core::TurnClock clock;
     NoGuard no_guard;
+    NoFloorCheck no_floor_check;
     std::unique_ptr<store::Store> store;
   };
 
@@ -141,6 +150,7 @@ class World {
     World& world_;
   };
 
+  [[nodiscard]] store::MissGuard* guard_of(Core& core) const;
   bool step_core(std::size_t core);
   bool step_worker();
   void meanwhile();

@@ -4,12 +4,18 @@
 
 #include <string>
 
+#include "store/hash.h"
+
 namespace tokend::store {
 namespace {
 
 TokenCache::Entry entry(std::uint32_t sequence) {
-  return {digest_of(std::to_string(sequence)), 1000, Locator::make(1, 0, sequence), UserId("u"),
-          TokenKind::issued};
+  return {digest_of(std::to_string(sequence)),
+          1000,
+          Locator::make(1, 0, sequence),
+          UserId("u"),
+          TokenKind::issued,
+          tag_of(UserId("i"))};
 }
 
 User user(const std::string& id, const std::string& name) {

@@ -7,6 +7,7 @@
 #include "store/meta.h"
 #include "store/permission.h"
 #include "store/personal_token.h"
+#include "store/revocation_floors.h"
 #include "store/setting.h"
 #include "store/token.h"
 #include "store/user.h"
@@ -41,7 +42,7 @@ class Check {
   Result<CheckReport> run() {
     for (const auto family :
          {Family::tokens, Family::users, Family::usernames, Family::emails, Family::members,
-          Family::permissions, Family::personal_tokens, Family::settings}) {
+          Family::permissions, Family::personal_tokens, Family::settings, Family::revocations}) {
       core::Result<void> read;
       const auto scanned =
           database_.scan(family, {}, [&](std::string_view key, std::string_view value) {
@@ -78,6 +79,9 @@ class Check {
       case Family::permissions: look_at_permission(key, value); return {};
       case Family::personal_tokens: return look_at_personal_tokens(key, value);
       case Family::settings: look_at_setting(key, value); return {};
+      case Family::revocations:
+        if (!store::decode_floor(key, value)) fault("revocations", key, "does not decode");
+        return {};
       case Family::meta:
       case Family::count_: return {};
     }
