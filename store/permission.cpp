@@ -54,6 +54,7 @@ constexpr std::array<PermissionRow, kPermissionCount> kPermissions = {{
     {Permission::edit_privileged_setting, "edit-privileged-setting", kAdmins},
     {Permission::introspect_tokens, "introspect-tokens", kAdmins},
     {Permission::edit_issuing_policies, "edit-issuing-policies", kAdmins},
+    {Permission::revoke_tokens_in_bulk, "revoke-tokens-in-bulk", kAdmins},
 }};
 
 // The rows stand in the order of the enumerations, so an index is a value.

@@ -57,6 +57,8 @@ inline constexpr std::array kRoutes = {
     Route{"/api/v1/users.list",                 Methods::get,  Access::login, users_list},
     Route{"/api/v1/users.listTokens",           Methods::get,  Access::login, users_list_tokens},
     Route{"/api/v1/users.revokeToken",          Methods::post, Access::login, users_revoke_token},
+    Route{"/api/v1/users.revokeTokens",         Methods::post, Access::login, users_revoke_tokens,
+          store::Permission::revoke_tokens_in_bulk},
     Route{"/api/v1/permissions.listAll",        Methods::get,  Access::login,
           permissions_list_all},
     Route{"/api/v1/permissions.update",         Methods::post, Access::login, permissions_update,

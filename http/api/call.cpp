@@ -278,7 +278,9 @@ void Call::log_refusal(std::string_view reason, std::string_view target) noexcep
   log("refused ", reason, target);
 }
 
-void Call::log_change(std::string_view what) noexcept { log("changed ", what, {}); }
+void Call::log_change(std::string_view what, std::string_view target) noexcept {
+  log("changed ", what, target);
+}
 
 void Call::log(std::string_view verb, std::string_view what, std::string_view target) noexcept {
   AddressText text;

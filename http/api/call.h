@@ -79,7 +79,7 @@ class Call {
 
   // One line for the operator. `target` is a user's id or empty; never a secret.
   void log_refusal(std::string_view reason, std::string_view target = {}) noexcept;
-  void log_change(std::string_view what) noexcept;
+  void log_change(std::string_view what, std::string_view target = {}) noexcept;
 
  private:
   // False: there are none.

@@ -30,6 +30,7 @@ TOKEND_ENDPOINT(users_regenerate_personal_access_token);
 TOKEND_ENDPOINT(users_remove_other_tokens);
 TOKEND_ENDPOINT(users_remove_personal_access_token);
 TOKEND_ENDPOINT(users_revoke_token);
+TOKEND_ENDPOINT(users_revoke_tokens);
 TOKEND_ENDPOINT(users_set_active_status);
 TOKEND_ENDPOINT(users_update);
 TOKEND_ENDPOINT(permissions_list_all);

@@ -39,6 +39,7 @@ class IssuingCall : public Call {
   void fill(store::IssueToken& issue, std::int64_t lifetime_ms) noexcept {
     issue.issuer = caller().id;
     issue.issuer_roles = caller().roles;
+    issue.locator = caller().token;
     issue.token_kind = store::TokenKind::issued;
     issue.lifetime_ms = lifetime_ms;
     issue.address = address();

@@ -63,6 +63,7 @@ class IssuePersonalToken final : public Call {
     issue_.regenerate = regenerate;
     issue_.user = caller().id;
     issue_.issuer = caller().id;
+    issue_.locator = caller().token;
     issue_.address = address();
     issue_.template then<&IssuePersonalToken::on_issued>(*this);
     store().write(issue_);

@@ -100,6 +100,68 @@ IsoTime iso_time(std::int64_t wall_ms) noexcept {
   return out;
 }
 
+std::optional<std::int64_t> parse_iso_time(std::string_view text) noexcept {
+  namespace chrono = std::chrono;
+  bool sound = true;
+  const auto take = [&](char wanted) noexcept {
+    sound = sound && text.starts_with(wanted);
+    if (sound) text.remove_prefix(1);
+  };
+  const auto number = [&](std::size_t digits) noexcept {
+    int value = 0;
+    for (; digits > 0; --digits) {
+      sound = sound && !text.empty() && text.front() >= '0' && text.front() <= '9';
+      if (!sound) return 0;
+      value = value * 10 + (text.front() - '0');
+      text.remove_prefix(1);
+    }
+    return value;
+  };
+  const int year = number(4);
+  take('-');
+  const int month = number(2);
+  take('-');
+  const int day = number(2);
+  take('T');
+  const int hours = number(2);
+  take(':');
+  const int minutes = number(2);
+  take(':');
+  const int seconds = number(2);
+  int milliseconds = 0;
+  if (text.starts_with('.')) {
+    take('.');
+    // One digit at least.
+    for (int weight = 100;
+         weight == 100 || (sound && !text.empty() && text.front() <= '9' && text.front() >= '0');
+         weight /= 10) {
+      milliseconds += number(1) * weight;
+    }
+  }
+  int offset_minutes = 0;
+  if (text.starts_with('Z')) {
+    take('Z');
+  } else {
+    const int sign = text.starts_with('-') ? -1 : 1;
+    take(sign < 0 ? '-' : '+');
+    const int offset_hours = number(2);
+    take(':');
+    const int rest = number(2);
+    sound = sound && offset_hours <= 23 && rest <= 59;
+    offset_minutes = sign * (offset_hours * 60 + rest);
+  }
+  const chrono::year_month_day date{chrono::year(year), chrono::month(static_cast<unsigned>(month)),
+                                    chrono::day(static_cast<unsigned>(day))};
+  if (!sound || !text.empty() || !date.ok() || hours > 23 || minutes > 59 || seconds > 59) {
+    return std::nullopt;
+  }
+  const chrono::milliseconds moment = chrono::sys_days(date).time_since_epoch() +
+                                      chrono::hours(hours) +
+                                      chrono::minutes(minutes - offset_minutes) +
+                                      chrono::seconds(seconds) + chrono::milliseconds(milliseconds);
+  return moment.count();
+}
+
 std::string sha256_hex(std::string_view password) {
   constexpr std::string_view kHex = "0123456789abcdef";
   const store::Digest digest = store::digest_of(password);

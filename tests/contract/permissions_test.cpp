@@ -53,7 +53,8 @@ TEST_F(Permissions, DefaultsAreTheOriginals) {
            {"view-privileged-setting", R"(["admin"])"},
            {"edit-privileged-setting", R"(["admin"])"},
            {"introspect-tokens", R"(["admin"])"},
-           {"edit-issuing-policies", R"(["admin"])"}}) {
+           {"edit-issuing-policies", R"(["admin"])"},
+           {"revoke-tokens-in-bulk", R"(["admin"])"}}) {
     EXPECT_TRUE(matches(body, R"(<any>{"_id":")" + permission +
                                   R"(","_updatedAt":"<time>","roles":)" + roles + "}<any>"))
         << permission << body;
