@@ -8,9 +8,11 @@
 #include <fstream>
 #include <iterator>
 
+#include "http/api/text.h"
 #include "store/bootstrap.h"
 #include "store/issuing_policy.h"
 #include "store/password.h"
+#include "store/revocation_floors.h"
 #include "tools/tokenctl/check.h"
 #include "tools/tokenctl/commands.h"
 
@@ -180,6 +182,58 @@ TEST_F(OfflineTest, RevokedTokensAreRevokedAfterReopening) {
   EXPECT_EQ(store->live_tokens(), 0U);
 }
 
+TEST_F(OfflineTest, WhatAnIssuerIssuedIsRevokedAndGoneAtTheNextStart) {
+  make_store();
+  {
+    const auto store = open();
+    ASSERT_TRUE(create_user(*store, {.username = "bob"}));
+    const store::UserId admin = find(*store, "admin")->id, bob = find(*store, "bob")->id;
+    issue(*store, admin);
+    issue(*store, bob);
+    ASSERT_TRUE(revoke(*store, {.issuer = "admin"}));
+    issue(*store, admin);
+  }
+  {
+    const auto store = open();
+    EXPECT_EQ(store->live_tokens(), 2U);
+    EXPECT_TRUE(check(*store));
+    ASSERT_TRUE(revoke(*store, {.issuer = "whoWasDeleted"}));
+    ASSERT_TRUE(revoke(*store, {.before = "2001-01-01T00:00:00Z"}));
+  }
+  const auto store = open();
+  EXPECT_EQ(store->live_tokens(), 2U);
+  EXPECT_TRUE(check(*store));
+}
+
+TEST_F(OfflineTest, WhatIsOlderThanAMomentIsRevoked) {
+  make_store();
+  {
+    const auto store = open();
+    const store::UserId admin = find(*store, "admin")->id;
+    const store::Locator old = issue(*store, admin);
+    while (clock_.wall_ms() <= old.issued_ms()) {
+    }
+    const std::string moment(api::view_of(api::iso_time(clock_.wall_ms())));
+    const store::Locator young = issue(*store, admin);
+    ASSERT_TRUE(revoke(*store, {.before = moment}));
+    ASSERT_LT(old, young);
+  }
+  EXPECT_EQ(open()->live_tokens(), 1U);
+}
+
+TEST_F(OfflineTest, RevokingWithoutABoundOrBeforeTheFutureIsRefused) {
+  make_store();
+  const auto store = open();
+  for (const TokensToRevoke& tokens :
+       {TokensToRevoke{}, TokensToRevoke{.before = "yesterday"},
+        TokensToRevoke{.issuer = "admin", .before = "9000-01-01T00:00:00Z"}}) {
+    const auto revoked = revoke(*store, tokens);
+    ASSERT_FALSE(revoked);
+    EXPECT_EQ(revoked.error().code, core::Errc::invalid);
+  }
+  EXPECT_FALSE(revoke(*store, {.issuer = std::string(32, 'x')}));
+}
+
 TEST_F(OfflineTest, ASoundStoreHasNoFaultsAndIsCounted) {
   make_store();
   {
@@ -233,6 +287,8 @@ TEST_F(OfflineTest, EveryKindOfDamageIsAFault) {
       {"a setting that does not decode", Family::settings, "API_Enable_CORS", "x"},
       {"a setting of another type", Family::settings, "API_CORS_Origin",
        std::string("\x01\x00\x01", 3)},
+      {"a floor that does not decode", Family::revocations, "everyone", "x"},
+      {"a floor of nobody", Family::revocations, "issuer/", store::encode_floor(store::Locator{})},
       {"a wrong count of users", Family::meta, "users", std::string(8, '\x07')},
       {"a name that was taken over", Family::usernames, "admin", "nobody"},
   };

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/clock.h"
+#include "http/api/text.h"
 #include "store/password.h"
 #include "tools/tokenctl/check.h"
 
@@ -201,6 +202,35 @@ Result<void> remove_role(OfflineStore& store, const std::string& user, const std
 Result<void> revoke_tokens(OfflineStore& store, const std::string& user) {
   return update(store, user, "tokens revoked",
                 [](store::UpdateUser& operation) { operation.revoke_tokens = true; });
+}
+
+Result<void> revoke(OfflineStore& store, const TokensToRevoke& tokens) {
+  store::RevokeTokens operation;
+  if (tokens.issuer.empty() && tokens.before.empty()) {
+    return fail(Errc::invalid, "name an issuer, a time, or both");
+  }
+  std::string whose = "everybody's tokens";
+  if (!tokens.issuer.empty()) {
+    // Who has been deleted is known by its id only.
+    const auto issuer = find(store, tokens.issuer);
+    if (!issuer && issuer.error().code != Errc::not_found) return std::unexpected(issuer.error());
+    if (!issuer && !store::UserId::fits(tokens.issuer)) return std::unexpected(issuer.error());
+    operation.issuer = issuer ? issuer->id : store::UserId(tokens.issuer);
+    whose = "the tokens issued by " + std::string(operation.issuer.view()) +
+            (issuer ? " (" + issuer->username + ")" : ", who is no user or not any more");
+  }
+  if (!tokens.before.empty()) {
+    operation.before_ms = api::parse_iso_time(tokens.before);
+    if (!operation.before_ms || *operation.before_ms > core::SystemClock().wall_ms()) {
+      return fail(Errc::invalid, "'" + tokens.before +
+                                     "' is no moment that has passed, as in 2026-01-31T23:59:59Z");
+    }
+    whose += " before " + time_text(*operation.before_ms);
+  }
+  store.run(operation);
+  if (auto outcome = outcome_of(operation, ""); !outcome) return outcome;
+  std::printf("revoked: %s\n", whose.c_str());
+  return {};
 }
 
 Result<void> check(OfflineStore& store) {

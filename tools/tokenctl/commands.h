@@ -29,6 +29,14 @@ core::Result<void> add_role(OfflineStore& store, const std::string& user, const 
 core::Result<void> remove_role(OfflineStore& store, const std::string& user,
                                const std::string& role);
 core::Result<void> revoke_tokens(OfflineStore& store, const std::string& user);
+
+// Which tokens end at once, whoever holds them (store/revocation_floors.h).
+struct TokensToRevoke {
+  std::string issuer = {};  // who issued them; empty: everybody's
+  std::string before = {};  // RFC 3339; empty: all of the issuer's up to now
+};
+core::Result<void> revoke(OfflineStore& store, const TokensToRevoke& tokens);
+
 // Fails with `corrupt` when there is a fault.
 core::Result<void> check(OfflineStore& store);
 

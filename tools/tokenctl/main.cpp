@@ -51,6 +51,7 @@ struct Words {
   bool active = false;
   bool ask_password = false;
   NewUser new_user;
+  TokensToRevoke to_revoke;
 };
 
 CLI::App* add(CLI::App& parent, const std::string& name, const std::string& help, Command& chosen,
@@ -69,6 +70,14 @@ void add_commands(CLI::App& app, Words& words, Command& chosen) {
       ->capture_default_str();
   app.require_subcommand(1);
   add(app, "check", "Read every record; fails if one is damaged", chosen, check);
+
+  CLI::App* revoke_command =
+      add(app, "revoke", "Revoke all that an issuer issued, or all before a time, or both", chosen,
+          [&words](OfflineStore& store) { return revoke(store, words.to_revoke); });
+  revoke_command->add_option("--issuer", words.to_revoke.issuer,
+                             "Id or username; its own logins and personal tokens stay");
+  revoke_command->add_option("--before", words.to_revoke.before,
+                             "As in 2026-01-31T23:59:59Z; without an issuer: everybody's tokens");
 
   CLI::App* user = app.add_subcommand("user", "Users, named by id or username");
   user->require_subcommand(1);
