@@ -20,7 +20,8 @@ struct Committer::Impl {
                 given_options.indexed_users_max},
                given_options.settings,
                given_options.given_settings,
-               given_options.personal_tokens_per_user_max}) {}
+               given_options.personal_tokens_per_user_max,
+               given_options.idempotency_window_ms}) {}
 
   // A batch on its way to the disk, and whom it answers.
   struct Flight {

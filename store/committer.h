@@ -33,6 +33,7 @@
 #include "store/bootstrap.h"
 #include "store/broadcast.h"
 #include "store/database.h"
+#include "store/idempotency.h"
 #include "store/issuing_policy.h"
 #include "store/operation.h"
 #include "store/permission.h"
@@ -53,6 +54,8 @@ struct CommitterOptions {
   std::size_t indexed_tokens_max = 256U << 20;     // live dated tokens of the whole store
   std::size_t indexed_users_max = 64U << 20;       // users with live tokens, or recently issued for
   std::size_t personal_tokens_per_user_max = 100;  // at most kPersonalTokensMax
+  // How long a request may be repeated with its Idempotency-Key, from the first on.
+  std::int64_t idempotency_window_ms = kIdempotencyWindowMsDefault;
   // Where nothing is stored; of those given, whatever is stored.
   Settings settings = {};
   SettingSet given_settings = {};

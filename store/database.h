@@ -30,6 +30,7 @@ enum class Family : std::uint8_t {
   personal_tokens,  // user id -> what its personal tokens are called
   settings,         // setting id -> value
   revocations,      // whose -> floor (store/revocation_floors.h)
+  idempotency,      // name of a request and number of an item -> what became of some of its items
   count_,
 };
 

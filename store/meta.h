@@ -12,6 +12,7 @@
 //   members             role (one byte) and user id -> nothing
 //   permissions         permission id -> version byte 1, u64 roles, i64 updated
 //   permissions         policy/<role id> -> an issuing policy (store/issuing_policy.cpp)
+//   idempotency         see store/idempotency.cpp
 //   settings            setting id -> version byte 1, type byte, value (store/setting.cpp)
 
 #include <cstdint>

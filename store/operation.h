@@ -33,6 +33,8 @@
 
 namespace tokend::store {
 
+struct KeyedRequest;
+
 class Operation : public core::Message {
  public:
   Operation() = default;
@@ -57,10 +59,11 @@ class Operation : public core::Message {
   // For the store: runs the continuation, after which the operation may be gone.
   void finish() noexcept { continuation_(context_); }
 
-  // Set by the Store that the operation was handed to: where it comes home to.
+  // Set by the Store that the operation was handed to: its number among the committer's replicas
+  // (first: it fits behind the result), and where the operation comes home to.
+  std::uint32_t core = 0;
   core::Mailbox* home = nullptr;
   void* store = nullptr;
-  std::uint32_t core = 0;  // the Store's number among the committer's replicas
 
  private:
   void* context_ = nullptr;
@@ -175,6 +178,14 @@ struct FindToken : BlockingOperation {
   std::int64_t expires_ms = 0;
 };
 
+// What became of the items of a request that carries an Idempotency-Key, as far as is durable
+// (store/idempotency.h). Fails with `refused` when the key was another request's.
+struct FindKeyed : BlockingOperation {
+  KeyedRequest* request = nullptr;  // in and out
+
+  std::int64_t now_ms = 0;  // the store's own
+};
+
 // ---- Writes. Durable before the continuation runs; revocations also acknowledged by all cores. --
 
 enum class WriteKind : std::uint8_t {
@@ -206,6 +217,9 @@ struct Write : Operation {
 // Drops the user's oldest tokens beyond the limit in the same commit. Fails with not_found when
 // the user has been deleted and with refused when it has been deactivated meanwhile, or where a
 // policy of the issuer's roles forbids it (`broken_bound` says which).
+//
+// Of a keyed request also with `exists`: another one with its key was there first, and what came of
+// that can be looked up. One that comes with a failed result keeps it, and is only taken down.
 struct IssueToken : Write {
   IssueToken() noexcept : Write(WriteKind::issue_token) {}
   UserId user;
@@ -222,6 +236,9 @@ struct IssueToken : Write {
   // Out, where it was longer than they allow: the longest. Ignored for personal tokens.
   std::int64_t lifetime_ms = 0;
   std::array<std::uint8_t, 16> address{};
+  // In, if its request carries an Idempotency-Key: the operations of one request leave in the order
+  // of its items.
+  KeyedRequest* keyed = nullptr;
   TokenText token{};  // shown once, never stored
   // Out. In, where `checks_floor`, that floor; else the token that the issuer showed, or empty:
   // `refused` once everybody's as old as it have been revoked, so that it does not live on in

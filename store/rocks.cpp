@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "store/data_directory.h"
+#include "store/idempotency.h"
 #include "store/rocks_impl.h"
 
 namespace tokend::store {
@@ -31,8 +32,8 @@ constexpr std::size_t kFamilyCount = static_cast<std::size_t>(Family::count_);
 
 // RocksDB insists on a family called "default"; `meta` lives there.
 constexpr std::array<const char*, kFamilyCount> kFamilyNames = {
-    "default", "tokens",      "users",           "usernames", "emails",
-    "members", "permissions", "personal_tokens", "settings",  "revocations"};
+    "default",     "tokens",          "users",    "usernames",   "emails",     "members",
+    "permissions", "personal_tokens", "settings", "revocations", "idempotency"};
 
 Result<void> check_families(const rocksdb::DBOptions& options, const std::string& path) {
   std::vector<std::string> present;
@@ -54,7 +55,8 @@ Result<void> check_families(const rocksdb::DBOptions& options, const std::string
 RocksDatabase::Impl::Impl(const RocksOptions& given, const core::Clock& clock)
     : options(given),
       block_cache(rocksdb::NewLRUCache(given.block_cache_bytes)),
-      expiry(clock, given.expired_kept_ms),
+      expiry{.tokens = {clock, given.expired_kept_ms, expiry_of_token_record},
+             .idempotency = {clock, given.expired_kept_ms, window_end_of_part}},
       token_tables(database_options(given),
                    family_options(Family::tokens, given, block_cache, expiry)),
       tail({.segment_bytes = given.token_segment_bytes, .segments_max = kTailSegmentsMax}) {

@@ -57,7 +57,7 @@ struct RocksDatabase::Impl {
 
   const RocksOptions options;
   const std::shared_ptr<rocksdb::Cache> block_cache;
-  const ExpiryFilter expiry;
+  const ExpiryFilters expiry;
   core::Descriptor lock;
   std::unique_ptr<rocksdb::DB> database;
   std::vector<rocksdb::ColumnFamilyHandle*> families;

@@ -6,10 +6,15 @@
 #include "store/token.h"
 
 namespace tokend::store {
+namespace {
+
+constexpr std::int64_t kIdempotencyRewriteAfterS = 24LL * 3600;
+
+}  // namespace
 
 bool ExpiryFilter::Filter(int /*level*/, const rocksdb::Slice& /*key*/, const rocksdb::Slice& value,
                           std::string* /*new_value*/, bool* /*value_changed*/) const {
-  const auto expires_ms = expiry_of_token_record({value.data(), value.size()});
+  const auto expires_ms = expiry_of_({value.data(), value.size()});
   return expires_ms && *expires_ms < clock_.wall_ms() - kept_ms_;
 }
 
@@ -42,7 +47,7 @@ rocksdb::DBOptions database_options(const RocksOptions& options) {
 
 rocksdb::ColumnFamilyOptions family_options(Family family, const RocksOptions& options,
                                             const std::shared_ptr<rocksdb::Cache>& block_cache,
-                                            const rocksdb::CompactionFilter& expiry) {
+                                            const ExpiryFilters& expiry) {
   rocksdb::ColumnFamilyOptions rocks;
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = block_cache;
@@ -58,7 +63,7 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const RocksOptions& o
     rocks.target_file_size_base = options.token_segment_bytes;
     rocks.max_bytes_for_level_base = 8 * options.token_segment_bytes;
     rocks.compression = rocksdb::kNoCompression;
-    rocks.compaction_filter = &expiry;
+    rocks.compaction_filter = &expiry.tokens;
     rocks.periodic_compaction_seconds = static_cast<std::uint64_t>(options.rewrite_after_s);
     table.block_size = 8U << 10;
   } else {
@@ -66,6 +71,11 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const RocksOptions& o
     rocks.compression = rocksdb::kLZ4Compression;
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
     table.block_size = 4U << 10;
+    if (family == Family::idempotency) {
+      // Most of it is forgotten before it is read, so that its files are rewritten for.
+      rocks.compaction_filter = &expiry.idempotency;
+      rocks.periodic_compaction_seconds = static_cast<std::uint64_t>(kIdempotencyRewriteAfterS);
+    }
   }
   rocks.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return rocks;

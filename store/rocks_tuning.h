@@ -9,7 +9,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/clock.h"
 #include "store/database.h"
@@ -17,12 +19,15 @@
 
 namespace tokend::store {
 
-// Drops tokens some time after they expired, when their file is rewritten anyway.
+// Drops what has expired some time ago, when its file is rewritten anyway.
 class ExpiryFilter final : public rocksdb::CompactionFilter {
  public:
-  ExpiryFilter(const core::Clock& clock, std::int64_t kept_ms) noexcept
+  // `expiry_of` says when a value expires, or that it never does.
+  using ExpiryOf = std::optional<std::int64_t> (*)(std::string_view value) noexcept;
+  ExpiryFilter(const core::Clock& clock, std::int64_t kept_ms, ExpiryOf expiry_of) noexcept
       : clock_(clock),
-        kept_ms_(kept_ms) {}
+        kept_ms_(kept_ms),
+        expiry_of_(expiry_of) {}
   const char* Name() const override { return "tokend.expiry"; }
   bool Filter(int level, const rocksdb::Slice& key, const rocksdb::Slice& value,
               std::string* new_value, bool* value_changed) const override;
@@ -30,13 +35,18 @@ class ExpiryFilter final : public rocksdb::CompactionFilter {
  private:
   const core::Clock& clock_;
   const std::int64_t kept_ms_;
+  const ExpiryOf expiry_of_;
 };
 
 [[nodiscard]] rocksdb::DBOptions database_options(const RocksOptions& options);
 
-// `expiry` must live as long as the database.
+// What expires, by family. They must live as long as the database.
+struct ExpiryFilters {
+  const ExpiryFilter tokens;
+  const ExpiryFilter idempotency;
+};
 [[nodiscard]] rocksdb::ColumnFamilyOptions family_options(
     Family family, const RocksOptions& options, const std::shared_ptr<rocksdb::Cache>& block_cache,
-    const rocksdb::CompactionFilter& expiry);
+    const ExpiryFilters& expiry);
 
 }  // namespace tokend::store

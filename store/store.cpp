@@ -123,6 +123,17 @@ void Store::list_personal_tokens(ListPersonalTokens& operation) noexcept {
 
 void Store::list_tokens(ListTokens& operation) noexcept { impl_->list_tokens(operation); }
 void Store::find_token(FindToken& operation) noexcept { impl_->find_token(operation); }
+void Store::name_request(const UserId& issuer, std::string_view key,
+                         KeyedRequest& request) noexcept {
+  impl_->idempotency_keys.name(issuer, key, request);
+}
+void Store::find_keyed(FindKeyed& operation) noexcept { impl_->find_keyed(operation); }
+TokenText Store::token_of(const KeyedRequest& request, std::uint32_t item) noexcept {
+  const Locator& locator = request.items[item].locator;
+  TokenText text;
+  impl_->codec.encode(locator, token_bytes_of(request, item, locator), text);
+  return text;
+}
 TokenId Store::id_of(const Locator& token) noexcept { return impl_->token_ids.encode(token); }
 
 void Store::Impl::on_written(core::Message& message) noexcept {

@@ -79,6 +79,12 @@ class Store {
   // What a token of this store is called in public.
   [[nodiscard]] TokenId id_of(const Locator& token) noexcept;
 
+  // A request of `issuer` with this Idempotency-Key (store/idempotency.h).
+  void name_request(const UserId& issuer, std::string_view key, KeyedRequest& request) noexcept;
+  void find_keyed(FindKeyed& operation) noexcept;
+  // The text of a token that `request.items[item]` says was issued.
+  [[nodiscard]] TokenText token_of(const KeyedRequest& request, std::uint32_t item) noexcept;
+
   void write(Write& operation) noexcept;
 
   // The continuation never runs before this returns.

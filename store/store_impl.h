@@ -1,7 +1,7 @@
 #pragma once
 // The inside of store/store.h, for the files that implement it: store.cpp (the ways out and home,
 // what the committer says), store_revocations.cpp, authenticate.cpp, find_user.cpp,
-// resolve_usernames.cpp, list_tokens.cpp and off_loop.cpp (what only workers do).
+// resolve_usernames.cpp, list_tokens.cpp, find_keyed.cpp and off_loop.cpp (what only workers do).
 //
 // Concurrency: the core's thread, but for work(), which runs on a worker's and touches nothing but
 // its operation, the database and the options.
@@ -18,6 +18,7 @@
 #include "store/database.h"
 #include "store/executor.h"
 #include "store/hash.h"
+#include "store/idempotency.h"
 #include "store/meta.h"
 #include "store/miss_guard.h"
 #include "store/store.h"
@@ -38,6 +39,7 @@ struct Store::Impl final : Replica {
         guard(given.guard ? *given.guard : own_guard),
         codec(given.committer.identity().token_key),
         token_ids(given.committer.identity().token_key),
+        idempotency_keys(given.committer.identity().token_key),
         tokens(given_options.token_cache_entries),
         users(given_options.user_cache_entries),
         permissions(given.committer.permissions()),
@@ -109,6 +111,11 @@ struct Store::Impl final : Replica {
   void work(FindToken& operation) const noexcept;
   void on_worked(FindToken& operation) noexcept;
 
+  // ---- FindKeyed ----
+  void find_keyed(FindKeyed& operation) noexcept;
+  void work(FindKeyed& operation) const noexcept;
+  void on_worked(FindKeyed& operation) noexcept { finish(operation); }
+
   // ---- The rest ----
   void work(ListUsers& operation) const noexcept;
   void work(ListPersonalTokens& operation) const noexcept;
@@ -132,6 +139,7 @@ struct Store::Impl final : Replica {
   MissGuard& guard;
   TokenCodec codec;
   TokenIdCodec token_ids;
+  IdempotencyKeys idempotency_keys;
   TokenCache tokens;
   UserCache users;
   PermissionTable permissions;

@@ -53,11 +53,13 @@ void WriteRules::expect(const core::Message* next) const noexcept {
 bool WriteRules::write(Write& operation, Broadcast& broadcast) {
   bool waits = true;
   switch (operation.kind) {
-    case WriteKind::issue_token:
-      operation.result = issue(static_cast<IssueToken&>(operation), broadcast);
+    case WriteKind::issue_token: {
+      auto& issued = static_cast<IssueToken&>(operation);
+      operation.result = issued.keyed ? issue_keyed(issued, broadcast) : issue(issued, broadcast);
       // Only if it displaced an older token.
       waits = !dropped_.empty();
       break;
+    }
     case WriteKind::issue_personal_token: {
       auto& issued = static_cast<IssuePersonalToken&>(operation);
       operation.result = issue_personal(issued, broadcast);
@@ -155,7 +157,11 @@ WriteRules::Outcome WriteRules::issue(IssueToken& operation, Broadcast& broadcas
 
 void WriteRules::mint(IssueToken& operation) {
   std::array<std::uint8_t, 20> random;
-  random_.fill(random);
+  if (operation.keyed) [[unlikely]] {
+    random = token_bytes_of(*operation.keyed, operation.keyed->part.next_item, operation.locator);
+  } else {
+    random_.fill(random);
+  }
   codec_.encode(operation.locator, random, operation.token);
   operation.digest = digest_of(view_of(operation.token));
   issued_.push_back(&operation);
@@ -266,11 +272,14 @@ std::size_t WriteRules::batch_bytes() const noexcept {
   // A token's record is longest with two ids and a name; a removal is a key and a little more.
   constexpr std::size_t kIssuedBytesMax = 256 + kPersonalTokenNameBytesMax;
   constexpr std::size_t kRemovedBytes = 24;
-  return batch_->bytes() + issued_.size() * kIssuedBytesMax + removed_.size() * kRemovedBytes;
+  constexpr std::size_t kPartBytes = 96;  // beside its items
+  return batch_->bytes() + issued_.size() * kIssuedBytesMax + removed_.size() * kRemovedBytes +
+         keyed_bytes_ + keyed_.size() * kPartBytes;
 }
 
 void WriteRules::finish_batch() {
   write_tokens();
+  if (!keyed_.empty()) write_parts();
   if (const Locator last = locators_.last(); last != committed_locator_) {
     // The key of the newest token would say the same, if it could not be revoked and the clock be
     // set back after that.

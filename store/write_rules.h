@@ -12,6 +12,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "store/bootstrap.h"
 #include "store/broadcast.h"
 #include "store/database.h"
+#include "store/idempotency.h"
 #include "store/issuing_policy.h"
 #include "store/locator_source.h"
 #include "store/operation.h"
@@ -36,6 +38,7 @@ struct WriteRulesOptions {
   Settings settings;  // where nothing is stored, and those given in any case
   SettingSet given_settings;
   std::size_t personal_tokens_per_user_max;
+  std::int64_t idempotency_window_ms;
 };
 
 class WriteRules {
@@ -117,6 +120,11 @@ class WriteRules {
   // All but `kept`, if it is one of them, with their records.
   Outcome remove_personal_tokens(const UserId& user, const Locator& kept, Broadcast& broadcast);
 
+  // store/write_rules_keyed.cpp.
+  Outcome issue_keyed(IssueToken& operation, Broadcast& broadcast);
+  Outcome begin_part(KeyedRequest& request);
+  void write_parts();
+
   Outcome may_be_issued(const IssueToken& operation);
   [[nodiscard]] std::expected<User, core::Errc> read_user(const UserId& id);
   [[nodiscard]] std::expected<bool, core::Errc> exists(Family family, std::string_view key);
@@ -160,6 +168,10 @@ class WriteRules {
   // These go into the batch at its end.
   std::vector<const IssueToken*> issued_;  // ascending by locator
   std::vector<Locator> removed_;
+  // Keyed requests with items in the batch, and their names.
+  std::vector<KeyedRequest*> keyed_;
+  std::set<KeyedRequest::Name> keyed_names_;
+  std::size_t keyed_bytes_ = 0;
   std::int64_t now_ms_ = 0;
   Locator committed_locator_;
   std::uint64_t committed_users_ = 0;

@@ -3,9 +3,11 @@
 // judges its answer when it comes. traffic.cpp decides what is asked.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "store/idempotency.h"
 #include "tests/simulation/traffic.h"
 
 namespace tokend::simulation {
@@ -105,6 +107,86 @@ struct Traffic::Issue final : Question {
   std::size_t issuer;
   bool certain;  // no change of the user was under way when it was asked for
   store::IssueToken operation;
+};
+
+// One with a key: looked up, issued if there is nothing, and looked up again if another one with
+// the key was faster. Whatever is answered first for a key is answered for ever, across crashes.
+struct Traffic::IssueKeyed final : Question {
+  IssueKeyed(Traffic& its_traffic, std::size_t its_order, std::size_t its_core)
+      : Question(its_traffic, its_traffic.orders_[its_order].user),
+        order(its_order),
+        core(its_core),
+        certain(!known().changing) {
+    ++known().issues_under_way;
+    const std::string key = "order " + std::to_string(order);
+    request.asked = store::digest_of(key);
+    store().name_request(known().id, key, request);
+  }
+  [[nodiscard]] store::Store& store() const { return traffic.world_.store(core); }
+  [[nodiscard]] Order& ordered() const { return traffic.orders_[order]; }
+  void look() {
+    find.emplace();
+    find->request = &request;
+    find->then<&IssueKeyed::on_looked_up>(*this);
+    store().find_keyed(*find);
+  }
+  void on_looked_up() {
+    if (!find->result) {
+      if (find->result.error() != core::Errc::full) traffic.fault("a key was not looked up");
+      return leave();
+    }
+    if (!request.items.empty()) {
+      answer(store().token_of(request, 0));
+      return leave();
+    }
+    request.begin_part();
+    operation.emplace();
+    operation->user = operation->issuer = known().id;
+    operation->lifetime_ms = ordered().lifetime_ms;
+    operation->keyed = &request;
+    operation->then<&IssueKeyed::on_issued>(*this);
+    store().write(*operation);
+  }
+  void on_issued() {
+    Oracle& oracle = traffic.oracle_;
+    if (traffic.judge_write(*operation, asked)) {
+      answer(operation->token);
+      const bool undisturbed = certain && !known().changing && known().changed < asked;
+      known().tokens.push_back(oracle.tokens.size());
+      oracle.tokens.push_back({.user = user,
+                               .text = operation->token,
+                               .locator = operation->locator,
+                               .expires_ms = operation->expires_ms,
+                               .name = {},
+                               .issued = oracle.tick(),
+                               .may_be_dead = !undisturbed});
+      return leave();
+    }
+    if (operation->result.error() == core::Errc::exists) return look();
+    if (operation->result.error() == core::Errc::unavailable) ++known().issues_unknown;
+    leave();
+  }
+  void answer(const store::TokenText& token) {
+    if (ordered().answered) {
+      ++traffic.repetitions_;
+      if (*ordered().answered != token) traffic.fault("a repetition got another token");
+    }
+    ordered().answered = token;
+  }
+  void leave() {
+    --known().issues_under_way;
+    traffic.end(*this);
+  }
+  void abandon() override {
+    --known().issues_under_way;
+    ++known().issues_unknown;
+  }
+  std::size_t order;
+  std::size_t core;
+  bool certain;
+  store::KeyedRequest request;
+  std::optional<store::FindKeyed> find;
+  std::optional<store::IssueToken> operation;
 };
 
 // A named token, free of that name or in the place of another.

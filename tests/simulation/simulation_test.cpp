@@ -29,6 +29,7 @@ struct Outcome {
   std::uint64_t overtaken_reads = 0;
   std::size_t tokens = 0;
   std::size_t most_under_way = 0;
+  std::size_t repetitions = 0;
 };
 
 Outcome run(std::uint64_t seed, Mutation mutation) {
@@ -51,7 +52,8 @@ Outcome run(std::uint64_t seed, Mutation mutation) {
   if (traffic.faults().empty() && world.healthy()) traffic.ask_everything();
   world.crash();
   return {traffic.faults().empty() ? std::string() : traffic.faults().front(),
-          world.overtaken_reads(), oracle.tokens.size(), world.most_under_way()};
+          world.overtaken_reads(), oracle.tokens.size(), world.most_under_way(),
+          traffic.repetitions()};
 }
 
 TEST(Simulation, InvariantsHoldUnderRandomSchedulesCrashesAndFailingDisks) {
@@ -61,16 +63,19 @@ TEST(Simulation, InvariantsHoldUnderRandomSchedulesCrashesAndFailingDisks) {
   std::uint64_t overtaken_reads = 0;
   std::size_t tokens = 0;
   std::size_t most_under_way = 0;
+  std::size_t repetitions = 0;
   for (std::uint64_t seed = first; seed < first + runs; ++seed) {
     const Outcome outcome = run(seed, Mutation::none);
     ASSERT_EQ(outcome.fault, "") << "replay with TOKEND_SIMULATION_SEED=" << seed;
     overtaken_reads += outcome.overtaken_reads;
     tokens += outcome.tokens;
+    repetitions += outcome.repetitions;
     most_under_way = std::max(most_under_way, outcome.most_under_way);
   }
   // A simulation in which nothing happens proves nothing.
   if (runs == kRuns) {
     EXPECT_GT(tokens, 60 * runs);
+    EXPECT_GT(repetitions, 20 * runs);
     EXPECT_GT(overtaken_reads, runs / 4) << "the race of invariant 3 hardly came up";
     EXPECT_GE(most_under_way, 3U) << "no crash fell between several batches";
   }

@@ -13,6 +13,7 @@ using store::RoleSet;
 namespace {
 
 constexpr std::size_t kQuestionsInTheEndMax = 64;
+constexpr std::size_t kYoungOrders = 6;
 
 }  // namespace
 
@@ -66,6 +67,8 @@ void Traffic::ask() {
     case 5: return revoke();
     case 6:
     case 7: return change_personal();
+    case 8:
+    case 9: return issue_keyed();
     default: break;
   }
   if (oracle_.tokens.empty() || dice.one_in(3)) return issue();
@@ -86,6 +89,19 @@ void Traffic::issue() {
   const std::size_t issuer = world_.dice().below(std::min<std::size_t>(oracle_.users.size(), 3));
   Issue& question = begin(std::make_unique<Issue>(*this, any_user(), issuer, lifetime_ms));
   world_.store(any_core()).write(question.operation);
+}
+
+void Traffic::issue_keyed() {
+  Dice& dice = world_.dice();
+  if (orders_.empty() || dice.one_in(4)) {
+    orders_.push_back({.user = any_user(),
+                       .lifetime_ms = static_cast<std::int64_t>(
+                           1 + dice.below(static_cast<std::size_t>(options_.lifetime_ms_max))),
+                       .answered = {}});
+  }
+  const std::size_t young = std::min(orders_.size(), kYoungOrders);
+  begin(std::make_unique<IssueKeyed>(*this, orders_.size() - 1 - dice.below(young), any_core()))
+      .look();
 }
 
 void Traffic::change_personal() {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,11 +35,14 @@ class Traffic {
   void expect_no_success() { no_success_from_ = oracle_.now(); }
 
   [[nodiscard]] const std::vector<std::string>& faults() const { return faults_; }
+  // Answers of the store to a key that had been answered before.
+  [[nodiscard]] std::size_t repetitions() const { return repetitions_; }
 
  private:
   struct Question;
   struct Ask;
   struct Issue;
+  struct IssueKeyed;
   struct IssuePersonal;
   struct RemovePersonal;
   struct Revoke;
@@ -58,6 +62,7 @@ class Traffic {
 
   void ask_about(std::size_t token, std::size_t core);
   void issue();
+  void issue_keyed();
   void change_personal();
   void revoke();
   void revoke_bulk();
@@ -69,11 +74,20 @@ class Traffic {
   [[nodiscard]] std::size_t any_user();
   [[nodiscard]] std::size_t any_core() { return world_.dice().below(world_.cores()); }
 
+  // What is asked for with an Idempotency-Key of its own, again and again.
+  struct Order {
+    std::size_t user = 0;
+    std::int64_t lifetime_ms = 0;
+    std::optional<store::TokenText> answered;
+  };
+
   World& world_;
   Oracle& oracle_;
   const TrafficOptions options_;
   std::vector<std::unique_ptr<Question>> under_way_;
   std::vector<std::string> faults_;
+  std::vector<Order> orders_;
+  std::size_t repetitions_ = 0;
   Event no_success_from_ = kNever;
   store::RoleSet create_user_roles_;  // of Permission::create_user, as last answered
   bool permissions_changing_ = false;

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "store/committer.h"
+#include "store/idempotency.h"
 #include "store/meta.h"
 #include "tests/store/rocks_fixture.h"
 #include "tests/store/store_fixture.h"
@@ -175,6 +176,29 @@ TEST_F(RocksTest, CompactionDropsTokensLongExpiredAndOnlyThose) {
     EXPECT_NE(read(Family::tokens, kept), "no") << kept;
   }
   EXPECT_NE(read(Family::users, "expired long ago"), "no");
+}
+
+TEST_F(RocksTest, CompactionDropsKeyedRequestsLongForgottenAndOnlyThose) {
+  open();
+  const std::int64_t kept_ms = options.expired_kept_ms;
+  const auto ending = [](std::int64_t window_ends_ms) {
+    KeyedRequest request;
+    request.window_ends_ms = window_ends_ms;
+    request.part.count = 1;
+    encode_item({.result = {}, .locator = {}, .user = UserId("u")}, false, request.part.items);
+    std::string bytes;
+    encode_part(request, bytes);
+    return bytes;
+  };
+  put(Family::idempotency, "forgotten long ago", ending(clock.now_ms - kept_ms - 1));
+  put(Family::idempotency, "forgotten", ending(clock.now_ms - 1));
+  put(Family::idempotency, "known", ending(clock.now_ms + 1));
+  put(Family::idempotency, "no record", "??");
+  ASSERT_TRUE(database->compact());
+  EXPECT_EQ(read(Family::idempotency, "forgotten long ago"), "no");
+  for (const char* kept : {"forgotten", "known", "no record"}) {
+    EXPECT_NE(read(Family::idempotency, kept), "no") << kept;
+  }
 }
 
 TEST_F(RocksTest, AFailedSyncIsFinalAndItsBatchInvisible) {

@@ -283,6 +283,7 @@ TEST_F(OfflineTest, EveryKindOfDamageIsAFault) {
       {"a policy that does not decode", Family::permissions, "policy/bot", "x"},
       {"a policy of no role", Family::permissions, "policy/pope",
        std::string("\x01", 1) + std::string(37, '\0')},
+      {"a keyed request that does not decode", Family::idempotency, std::string(20, 'n'), "x"},
       {"an unknown setting", Family::settings, "fly", std::string("\x01\x00\x01", 3)},
       {"a setting that does not decode", Family::settings, "API_Enable_CORS", "x"},
       {"a setting of another type", Family::settings, "API_CORS_Origin",

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "store/idempotency.h"
 #include "store/issuing_policy.h"
 #include "store/meta.h"
 #include "store/permission.h"
@@ -40,9 +41,9 @@ class Check {
         now_ms_(now_ms) {}
 
   Result<CheckReport> run() {
-    for (const auto family :
-         {Family::tokens, Family::users, Family::usernames, Family::emails, Family::members,
-          Family::permissions, Family::personal_tokens, Family::settings, Family::revocations}) {
+    for (const auto family : {Family::tokens, Family::users, Family::usernames, Family::emails,
+                              Family::members, Family::permissions, Family::personal_tokens,
+                              Family::settings, Family::revocations, Family::idempotency}) {
       core::Result<void> read;
       const auto scanned =
           database_.scan(family, {}, [&](std::string_view key, std::string_view value) {
@@ -82,6 +83,7 @@ class Check {
       case Family::revocations:
         if (!store::decode_floor(key, value)) fault("revocations", key, "does not decode");
         return {};
+      case Family::idempotency: look_at_keyed_part(key, value); return {};
       case Family::meta:
       case Family::count_: return {};
     }
@@ -100,6 +102,12 @@ class Check {
     const auto decoded = store::decode_setting(value);
     if (!setting || !decoded || !store::is_valid(*setting, *decoded)) {
       fault("settings", key, "does not decode");
+    }
+  }
+
+  void look_at_keyed_part(std::string_view key, std::string_view value) {
+    if (key.size() != store::kPartKeyBytes || !store::decode_part(value)) {
+      fault("idempotency", key, "does not decode");
     }
   }
 
