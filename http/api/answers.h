@@ -168,6 +168,16 @@ inline constexpr FixedAnswer kLastAdmin{
     400, R"({"success":false,"error":"The last active admin can't be removed [error-last-admin]",)"
          R"("errorType":"error-last-admin"})"};
 
+// The header Idempotency-Key. The draft says 422 of a key that was another request's; here
+// whatever a request asks for wrongly is a 400.
+inline constexpr FixedAnswer kInvalidIdempotencyKey{
+    400, R"({"success":false,"error":"The \"Idempotency-Key\" header must be one text of 1 to 255 )"
+         R"(visible ASCII characters [error-invalid-idempotency-key]",)"
+         R"("errorType":"error-invalid-idempotency-key"})"};
+inline constexpr FixedAnswer kIdempotencyKeyReused{
+    400, R"({"success":false,"error":"The \"Idempotency-Key\" was used for another request )"
+         R"([error-idempotency-key-reused]","errorType":"error-idempotency-key-reused"})"};
+
 // settings/:_id.
 inline constexpr FixedAnswer kSettingNotFound{
     400, R"({"success":false,"error":"The setting does not exist [error-invalid-setting]",)"

@@ -4,12 +4,18 @@
 // refused goes to the log.
 //
 // Beyond the original: a `lifetime`, in seconds or as "15m", "12h", "7d", for this one token. The
-// answer then carries `expiresAt` as well. And the policies of the caller's roles
-// (store/issuing_policy.h): the committer keeps the bounds on targets and lifetimes, for every way
-// of naming the target; here a lifetime is refused early, and the rate is kept. They bind whoever
-// knows the secret, too, and of what someone issues for itself, the lifetime and the rate.
+// answer then carries `expiresAt` as well. An Idempotency-Key, with which the same request gets the
+// same answer again; whoever may not ask any more is refused as before. And the policies of the
+// caller's roles (store/issuing_policy.h): the committer keeps the bounds on targets and lifetimes,
+// for every way of naming the target; here a lifetime is refused early, and the rate is kept. They
+// bind whoever knows the secret, too, and of what someone issues for itself, the lifetime and the
+// rate.
+
+#include <memory>
+#include <string>
 
 #include "http/api/endpoints.h"
+#include "http/api/idempotency_key.h"
 #include "http/api/issuing_call.h"
 #include "http/api/target.h"
 #include "http/api/text.h"
@@ -22,13 +28,25 @@ class CreateToken final : public IssuingCall {
   using IssuingCall::IssuingCall;
 
  private:
+  struct KeyedTarget : Keyed {
+    store::UserKey key = store::UserKey::id;
+    std::string value;
+  };
+
   void run(const Body& body, const store::User* user) noexcept override;
+  void run_keyed(const Target& target) noexcept;
+  void look_key_up() noexcept;
+  void on_key_looked_up() noexcept;
+  void find_target(const Target& target) noexcept;
   void on_target_found() noexcept;
   void issue_for(const store::UserId& target) noexcept;
   void on_issued() noexcept;
+  void answer_issued(const store::UserId& user, const store::TokenText& token,
+                     std::int64_t expires_ms) noexcept;
   void refuse_issue(const store::IssueToken& issued) noexcept;
 
   std::int64_t lifetime_ms_ = 0;  // 0: none was asked for
+  std::unique_ptr<KeyedTarget> keyed_;
   Steps<store::FindUser, store::IssueToken> steps_;
 };
 
@@ -47,16 +65,45 @@ void CreateToken::run(const Body& body, const store::User* user) noexcept {
     return refuse_not_authorized("no permission");
   }
   if (!read_lifetime(body, lifetime_ms_)) return refuse_lifetime(lifetime_ms_max());
+  if (has_key()) return run_keyed(*target);
+  find_target(*target);
+}
+
+void CreateToken::run_keyed(const Target& target) noexcept {
+  keyed_ = std::make_unique<KeyedTarget>();
+  keyed_->key = target.key;
+  keyed_->value = target.value;
+  if (read_key(digest_of_request(target, lifetime_ms_), *keyed_)) look_key_up();
+}
+
+void CreateToken::look_key_up() noexcept {
+  keyed_->find.then<&CreateToken::on_key_looked_up>(*this);
+  store().find_keyed(keyed_->find);
+}
+
+void CreateToken::on_key_looked_up() noexcept {
+  if (!keyed_->find.result) return refuse_key(keyed_->find.result.error());
+  store::KeyedRequest& keyed = keyed_->request;
+  if (keyed.items.empty()) return find_target({keyed_->key, keyed_->value});
+  const store::UserId user = keyed.items.front().user;
+  // The target's name may have been another's then.
+  if (user != caller().id && !allows(store::Permission::user_generate_access_token)) {
+    return refuse_not_authorized("no permission", user.view());
+  }
+  answer_issued(user, store().token_of(keyed, 0), keyed.items.front().expires_ms);
+}
+
+void CreateToken::find_target(const Target& target) noexcept {
   if (!count_for_policies(1)) return;
   // Whether an id is somebody's and active is decided where the token is made: the committer knows
   // everyone whom it issues for, so looking here as well would only cost.
-  if (target->key == store::UserKey::id) {
-    return store::UserId::fits(target->value) ? issue_for(store::UserId(target->value))
-                                              : answer(kInvalidUser);
+  if (target.key == store::UserKey::id) {
+    return store::UserId::fits(target.value) ? issue_for(store::UserId(target.value))
+                                             : answer(kInvalidUser);
   }
   auto& find = steps_.make<store::FindUser>();
-  find.key = target->key;
-  find.value = target->value;
+  find.key = target.key;
+  find.value = target.value;
   find.then<&CreateToken::on_target_found>(*this);
   store().find_user(find);
 }
@@ -80,6 +127,10 @@ void CreateToken::issue_for(const store::UserId& target) noexcept {
   auto& issue = steps_.make<store::IssueToken>();
   issue.user = target;
   fill(issue, lifetime_ms_);
+  if (keyed_) [[unlikely]] {
+    keyed_->request.begin_part();
+    issue.keyed = &keyed_->request;
+  }
   issue.then<&CreateToken::on_issued>(*this);
   store().write(issue);
 }
@@ -90,17 +141,24 @@ void CreateToken::on_issued() noexcept {
     switch (issued.result.error()) {
       case core::Errc::not_found: return answer(kInvalidUser);
       case core::Errc::refused: return refuse_issue(issued);
+      // A request with the same key was under way, and is through now.
+      case core::Errc::exists: return look_key_up();
       default: return fail(issued.result.error());
     }
   }
+  answer_issued(issued.user, issued.token, issued.expires_ms);
+}
+
+void CreateToken::answer_issued(const store::UserId& user, const store::TokenText& token,
+                                std::int64_t expires_ms) noexcept {
   std::string& out = context().answer_bytes;
   out.assign(R"({"data":{"userId":")");
-  append_escaped(out, issued.user.view());
+  append_escaped(out, user.view());
   out += R"(","authToken":")";
-  out += store::view_of(issued.token);
+  out += store::view_of(token);
   if (lifetime_ms_ > 0) {
     out += R"(","expiresAt":")";
-    out += view_of(iso_time(issued.expires_ms));
+    out += view_of(iso_time(expires_ms));
   }
   out += R"("},"success":true})";
   answer(200, out);

@@ -9,6 +9,10 @@
 // users.createToken. Whoever lacks the permission is refused as a whole, also for oneself: that is
 // what users.createToken is for. So is a request for more tokens than the rate of a policy allows.
 //
+// With an Idempotency-Key the same request gets the same answer again. What is kept of the first
+// one (store/idempotency.h) are the tokens, and the errors that are a user's own; an entry that
+// failed by the store's fault, or that a crash was faster than, is issued by the repetition.
+//
 // Operation: the users are taken into slices, the usernames among them looked up a slice a turn,
 // and all is handed to the committer in one turn, so that it makes as few batches of it as its
 // limits allow; the answer is written a slice a turn. Other requests are served between the turns.
@@ -28,6 +32,7 @@
 #include <vector>
 
 #include "http/api/endpoints.h"
+#include "http/api/idempotency_key.h"
 #include "http/api/issuing_call.h"
 #include "http/api/text.h"
 
@@ -92,6 +97,7 @@ class CreateTokens final : public IssuingCall {
     std::array<store::ResolveUsernames::Name, kSliceTargets> names;
     store::ResolveUsernames resolve;
     store::NextTurn next_turn;
+    std::optional<Keyed> keyed;
     std::size_t under_way = 0;  // tokens that the committer was asked for
     std::size_t written = 0;    // slices, in `answer`
     std::size_t issued = 0;
@@ -104,13 +110,17 @@ class CreateTokens final : public IssuingCall {
   void run(const Body& body, const store::User* user) noexcept override;
   // False: the call has been answered.
   [[nodiscard]] bool read_targets(const Body& body) noexcept;
+  void look_key_up() noexcept;
+  void on_key_looked_up() noexcept;
+  void begin() noexcept;
   void take_slice() noexcept;
+  void take_kept(std::size_t number, store::IssueToken& token) noexcept;
   void on_resolved() noexcept;
   void take_next() noexcept;
   void issue_all() noexcept;
   void on_issued() noexcept;
   void write_slice() noexcept;
-  void append_entry(const store::IssueToken& token);
+  void append_entry(const store::IssueToken& token, bool kept);
   void finish() noexcept;
 
   template <void (CreateTokens::*step)() noexcept>
@@ -121,6 +131,11 @@ class CreateTokens final : public IssuingCall {
   [[nodiscard]] std::string_view target(std::size_t index) const noexcept {
     const std::size_t begin = index == 0 ? 0 : bulk_->ends[index - 1];
     return std::string_view(bulk_->texts).substr(begin, bulk_->ends[index] - begin);
+  }
+
+  // How many targets, of the first ones, an earlier request with the key has been answered for.
+  [[nodiscard]] std::size_t kept() const noexcept {
+    return bulk_->keyed ? bulk_->keyed->request.items.size() : 0;
   }
 
   std::int64_t lifetime_ms_ = 0;  // 0: none was asked for
@@ -139,7 +154,29 @@ void CreateTokens::run(const Body& body, const store::User*) noexcept {
   bulk_ = std::make_unique<Bulk>();
   if (!read_targets(body)) return;
   if (!read_lifetime(body, lifetime_ms_)) return refuse_lifetime(lifetime_ms_max());
-  if (!count_for_policies(bulk_->ends.size())) return;
+  if (!has_key()) return begin();
+  Keyed& keyed = bulk_->keyed.emplace();
+  keyed.request.keeps_refusals = true;
+  keyed.request.names_users = !bulk_->by_name;
+  if (read_key(digest_of_request(bulk_->texts, bulk_->ends, bulk_->by_name, lifetime_ms_), keyed)) {
+    look_key_up();
+  }
+}
+
+void CreateTokens::look_key_up() noexcept {
+  bulk_->slices.clear();
+  bulk_->keyed->find.then<&CreateTokens::on_key_looked_up>(*this);
+  store().find_keyed(bulk_->keyed->find);
+}
+
+void CreateTokens::on_key_looked_up() noexcept {
+  if (!bulk_->keyed->find.result) return refuse_key(bulk_->keyed->find.result.error());
+  bulk_->keyed->request.begin_part();
+  begin();
+}
+
+void CreateTokens::begin() noexcept {
+  if (!count_for_policies(bulk_->ends.size() - kept())) return;
   bulk_->resolve.then<&CreateTokens::on_resolved>(*this);
   take_next();
 }
@@ -174,7 +211,13 @@ void CreateTokens::take_slice() noexcept {
   for (std::size_t index = 0; index < slice.count; ++index) {
     store::IssueToken& token = slice.tokens[index];
     const std::string_view text = target(first + index);
+    if (bulk_->by_name) bulk_->names[index] = {.username = text, .id = {}};
+    if (first + index < kept()) {
+      take_kept(first + index, token);
+      continue;
+    }
     fill(token, lifetime_ms_);
+    if (bulk_->keyed) token.keyed = &bulk_->keyed->request;
     token.then<&CreateTokens::on_issued>(*this);
     if (text.empty()) {
       token.result = std::unexpected(core::Errc::invalid);
@@ -185,19 +228,29 @@ void CreateTokens::take_slice() noexcept {
         token.result = std::unexpected(core::Errc::not_found);
       }
     }
-    if (bulk_->by_name) bulk_->names[index] = {.username = text, .id = {}};
   }
-  if (!bulk_->by_name) return take_next();
+  if (!bulk_->by_name || first + slice.count <= kept()) return take_next();
   bulk_->resolve.names = std::span(bulk_->names).first(slice.count);
   store().resolve_usernames(bulk_->resolve);
+}
+
+void CreateTokens::take_kept(std::size_t number, store::IssueToken& token) noexcept {
+  const store::KeyedRequest& request = bulk_->keyed->request;
+  const store::KeyedItem& item = request.items[number];
+  token.result = item.result;
+  if (!item.result) return;
+  token.user = bulk_->by_name ? item.user : store::UserId(target(number));
+  token.expires_ms = item.expires_ms;
+  token.token = store().token_of(request, static_cast<std::uint32_t>(number));
 }
 
 void CreateTokens::on_resolved() noexcept {
   if (!bulk_->resolve.result) return fail(bulk_->resolve.result.error());
   Slice& slice = *bulk_->slices.back();
+  const std::size_t first = (bulk_->slices.size() - 1) * kSliceTargets;
   for (std::size_t index = 0; index < slice.count; ++index) {
     store::IssueToken& token = slice.tokens[index];
-    if (!token.result) continue;
+    if (!token.result || first + index < kept()) continue;
     token.user = bulk_->names[index].id;
     if (token.user.empty()) token.result = std::unexpected(core::Errc::not_found);
   }
@@ -209,11 +262,13 @@ void CreateTokens::take_next() noexcept {
   return all_taken ? next_turn<&CreateTokens::issue_all>() : next_turn<&CreateTokens::take_slice>();
 }
 
+// Of a request with a key all that is left: the committer takes down what failed here, too.
 void CreateTokens::issue_all() noexcept {
   const auto each_possible = [this](auto&& visit) {
+    std::size_t number = 0;
     for (const std::unique_ptr<Slice>& slice : bulk_->slices) {
       for (store::IssueToken& token : std::span(slice->tokens).first(slice->count)) {
-        if (token.result) visit(token);
+        if (number++ >= kept() && (token.result || token.keyed)) visit(token);
       }
     }
   };
@@ -223,15 +278,21 @@ void CreateTokens::issue_all() noexcept {
 }
 
 void CreateTokens::on_issued() noexcept {
-  if (--bulk_->under_way == 0) next_turn<&CreateTokens::write_slice>();
+  if (--bulk_->under_way > 0) return;
+  // A request with the same key was under way, and is through now.
+  if (bulk_->keyed && bulk_->keyed->request.part.stopped == core::Errc::exists) {
+    return next_turn<&CreateTokens::look_key_up>();
+  }
+  next_turn<&CreateTokens::write_slice>();
 }
 
-void CreateTokens::append_entry(const store::IssueToken& token) {
+void CreateTokens::append_entry(const store::IssueToken& token, bool kept) {
   std::string& out = bulk_->answer;
   if (!token.result) {
     const core::Errc code = token.result.error();
     if (is_of_the_store(code)) bulk_->store_failure = code;
-    if (code == core::Errc::refused && bulk_->first_refusal.empty()) {
+    // Why something was refused once, nobody knows any more.
+    if (code == core::Errc::refused && !kept && bulk_->first_refusal.empty()) {
       bulk_->first_refusal = reason_of_refusal(token);
       bulk_->first_refused = token.user;
     }
@@ -258,7 +319,7 @@ void CreateTokens::write_slice() noexcept {
   std::unique_ptr<Slice>& slice = bulk_->slices[bulk_->written];
   for (std::size_t index = 0; index < slice->count; ++index) {
     if (bulk_->written > 0 || index > 0) bulk_->answer += ',';
-    append_entry(slice->tokens[index]);
+    append_entry(slice->tokens[index], bulk_->written * kSliceTargets + index < kept());
   }
   slice.reset();
   ++bulk_->written;

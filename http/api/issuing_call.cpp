@@ -5,6 +5,7 @@
 #include <cmath>
 #include <span>
 
+#include "http/api/idempotency_key.h"
 #include "http/api/text.h"
 
 namespace tokend::api {
@@ -81,6 +82,20 @@ bool IssuingCall::count_windows(std::size_t tokens) noexcept {
       return false;
     }
   }
+  return true;
+}
+
+bool IssuingCall::read_key(const store::Digest& asked, Keyed& keyed) noexcept {
+  const auto key = request().repeated(http::Header::idempotency_key)
+                       ? std::nullopt
+                       : parse_idempotency_key(request().header(http::Header::idempotency_key));
+  if (!key) {
+    answer(kInvalidIdempotencyKey);
+    return false;
+  }
+  store().name_request(caller().id, *key, keyed.request);
+  keyed.request.asked = asked;
+  keyed.find.request = &keyed.request;
   return true;
 }
 

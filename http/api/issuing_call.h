@@ -1,13 +1,14 @@
 #pragma once
 // What users.createToken and users.createTokens ask alike: whether the feature is on, the secret,
-// a lifetime, and what the policies of the caller's roles say of it and of the rate
-// (store/issuing_policy.h). The committer keeps the bounds on targets, and on the lifetime once
-// more.
+// a lifetime, an Idempotency-Key (store/idempotency.h), and what the policies of the caller's roles
+// say of it and of the rate (store/issuing_policy.h). The committer keeps the bounds on targets,
+// and on the lifetime once more.
 
 #include <cstdint>
 #include <string_view>
 
 #include "http/api/call.h"
+#include "store/idempotency.h"
 
 namespace tokend::api {
 
@@ -44,6 +45,22 @@ class IssuingCall : public Call {
     issue.lifetime_ms = lifetime_ms;
     issue.address = address();
   }
+  // What a request that carries a key needs besides. Not made for others.
+  struct Keyed {
+    store::KeyedRequest request;
+    store::FindKeyed find;
+  };
+  // In run() only.
+  [[nodiscard]] bool has_key() const noexcept {
+    return request().has(http::Header::idempotency_key);
+  }
+  // In run() only. False: the key is malformed and the call has been answered.
+  [[nodiscard]] bool read_key(const store::Digest& asked, Keyed& keyed) noexcept;
+  // Why the look-up failed.
+  void refuse_key(core::Errc code) noexcept {
+    return code == core::Errc::refused ? answer(kIdempotencyKeyReused) : fail(code);
+  }
+
   // Why the committer refused it, for the log.
   [[nodiscard]] static std::string_view reason_of_refusal(const store::IssueToken& issued) noexcept;
 

@@ -1,5 +1,6 @@
 #include "tools/tokend/settings.h"
 
+#include "store/idempotency.h"
 #include "store/personal_token.h"
 
 namespace tokend::tools {
@@ -141,6 +142,14 @@ constexpr Setting kSettings[] = {
      .target = TARGET(personal_tokens_per_user_max),
      .least = 0,
      .greatest = store::kPersonalTokensMax},
+    {.name = "idempotency-window",
+     .group = kIssuing,
+     .kind = Kind::duration,
+     .fallback = "24h",
+     .help = "How long a request to issue may be repeated with its Idempotency-Key",
+     .target = TARGET(idempotency_window_ms),
+     .least = kSecond,
+     .greatest = store::kIdempotencyWindowMsMax},
 
     {.name = "admin-username",
      .group = kAdmin,
