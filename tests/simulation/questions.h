@@ -116,7 +116,7 @@ struct Traffic::IssueKeyed final : Question {
       : Question(its_traffic, its_traffic.orders_[its_order].user),
         order(its_order),
         core(its_core),
-        certain(!known().changing) {
+        certain(!known().changing && traffic.oracle_.bulk_under_way == 0) {
     ++known().issues_under_way;
     const std::string key = "order " + std::to_string(order);
     request.asked = store::digest_of(key);
@@ -151,9 +151,11 @@ struct Traffic::IssueKeyed final : Question {
     Oracle& oracle = traffic.oracle_;
     if (traffic.judge_write(*operation, asked)) {
       answer(operation->token);
-      const bool undisturbed = certain && !known().changing && known().changed < asked;
+      const bool undisturbed = certain && !known().changing && known().changed < asked &&
+                               oracle.bulk_under_way == 0 && oracle.bulk_changed < asked;
       known().tokens.push_back(oracle.tokens.size());
       oracle.tokens.push_back({.user = user,
+                               .issuer = user,
                                .text = operation->token,
                                .locator = operation->locator,
                                .expires_ms = operation->expires_ms,
