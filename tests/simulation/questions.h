@@ -229,6 +229,9 @@ struct Traffic::IssuePersonal final : Question {
                                .issued = oracle.tick(),
                                .may_be_dead = !undisturbed});
       known().personal_changed = oracle.now();
+    } else if (operation.result.error() == core::Errc::unavailable) {
+      // Perhaps it happened, and ended one whose answer comes only now.
+      known().personal_changed = oracle.tick();
     }
     traffic.end(*this);
   }
@@ -256,6 +259,8 @@ struct Traffic::RemovePersonal final : Question {
       last.bytes.fill(0xff);
       oracle.finish_ending(user, operation.name, last, asked);
       known().personal_changed = oracle.now();
+    } else if (operation.result.error() == core::Errc::unavailable) {
+      known().personal_changed = oracle.now();  // perhaps it happened
     }
     traffic.end(*this);
   }
