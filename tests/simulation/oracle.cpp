@@ -85,7 +85,9 @@ std::string Oracle::judge(std::size_t number, bool accepted, Event asked, std::i
     if (token.expires_ms <= asked_ms) return "an expired token was accepted";
     // One whose revocation is under way may be out of the count of the limit and not yet refused by
     // every core: it was not displaced, and its revocation has not been answered.
-    if (!token.personal() && !token.may_be_dead &&
+    // So may one that an issue under way displaces, whose own token has expired since: later issues
+    // displace nothing then and are answered before it is.
+    if (!token.personal() && !token.may_be_dead && users[token.user].issues_under_way == 0 &&
         newer_for_sure(token, asked, asked_ms) >= limit_) {
       return "a token beyond the limit was accepted";
     }
