@@ -130,6 +130,7 @@ Reactor::~Reactor() = default;
 Mailbox& Reactor::mailbox() noexcept { return impl_->mailbox; }
 Outbox& Reactor::outbox() noexcept { return impl_->outbox; }
 const TurnClock& Reactor::turn_clock() const noexcept { return impl_->now; }
+TimerWheel& Reactor::timers() noexcept { return impl_->timers; }
 BlockPool& Reactor::blocks() noexcept { return impl_->blocks; }
 const CoreMetrics& Reactor::metrics() const noexcept { return impl_->metrics; }
 

@@ -22,6 +22,7 @@
 #include "core/metrics.h"
 #include "core/outbox.h"
 #include "core/session.h"
+#include "core/timers.h"
 
 namespace tokend::core {
 
@@ -58,6 +59,8 @@ class Reactor {
   // What is put there leaves at the end of the turn.
   [[nodiscard]] Outbox& outbox() noexcept;
   [[nodiscard]] const TurnClock& turn_clock() const noexcept;
+  // Entries fire in the loop, before what was written is sent.
+  [[nodiscard]] TimerWheel& timers() noexcept;
   [[nodiscard]] BlockPool& blocks() noexcept;
   // Any thread may read it.
   [[nodiscard]] const CoreMetrics& metrics() const noexcept;

@@ -79,8 +79,9 @@ class IssuingPolicies {
   RoleSet rated_;
 };
 
-// Which bound an issue broke.
-enum class BrokenBound : std::uint8_t { none, target_roles, admins, lifetime };
+// Which bound an issue broke; the last one is no policy's: what the issuer showed was revoked
+// meanwhile (store/revocation_floors.h).
+enum class BrokenBound : std::uint8_t { none, target_roles, admins, lifetime, shown_token };
 
 // Policies are stored in the family of the permissions, under a key that is no permission's id.
 inline constexpr std::string_view kPolicyKeyPrefix = "policy/";

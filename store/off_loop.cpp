@@ -48,17 +48,15 @@ void Store::Impl::work(ListPersonalTokens& operation) const noexcept {
   }
   if (*found != Found::yes) return;
   auto decoded = decode_personal_tokens(bytes);
-  if (decoded) {
-    operation.tokens = *std::move(decoded);
-  } else {
+  if (!decoded) {
     operation.result = std::unexpected(decoded.error().code);
+    return;
   }
-}
-
-void Store::Impl::on_worked(ListPersonalTokens& operation) noexcept {
-  std::erase_if(operation.tokens,
-                [&](const PersonalToken& token) { return token.locator < floors->everyone(); });
-  finish(operation);
+  operation.tokens = *std::move(decoded);
+  // As in FindToken: the floors that held when it was asked.
+  std::erase_if(operation.tokens, [&](const PersonalToken& token) {
+    return token.locator < operation.floors->everyone();
+  });
 }
 
 void Store::Impl::work(HashPassword& operation) const noexcept {

@@ -164,6 +164,8 @@ struct ListPersonalTokens : BlockingOperation {
   UserId user;
 
   std::vector<PersonalToken> tokens;
+
+  SharedFloors floors;  // the store's own: of the moment of asking
 };
 
 // A token by its public id. Fails with not_found when there is none, or not any more.
@@ -176,6 +178,8 @@ struct FindToken : BlockingOperation {
   UserId issuer;
   TokenKind token_kind = TokenKind::login;
   std::int64_t expires_ms = 0;
+
+  SharedFloors floors;  // the store's own: of the moment of asking
 };
 
 // What became of the items of a request that carries an Idempotency-Key, as far as is durable
@@ -215,8 +219,9 @@ struct Write : Operation {
 };
 
 // Drops the user's oldest tokens beyond the limit in the same commit. Fails with not_found when
-// the user has been deleted and with refused when it has been deactivated meanwhile, or where a
-// policy of the issuer's roles forbids it (`broken_bound` says which).
+// the user has been deleted and with refused when it has been deactivated meanwhile, where a policy
+// of the issuer's roles forbids it, or where the token that the issuer showed has been revoked
+// (`broken_bound` says which).
 //
 // Of a keyed request also with `exists`: another one with its key was there first, and what came of
 // that can be looked up. One that comes with a failed result keeps it, and is only taken down.
@@ -289,7 +294,8 @@ struct RevokeTokens : Write {
   RevokeTokens() noexcept : Write(WriteKind::revoke_tokens) {}
   // Need not exist, or not any more. Empty: everybody's, logins and personal ones too.
   UserId issuer;
-  // Of these, what was issued before; none: up to now. What lies in the future is now.
+  // Of these, what was issued before; none: up to now. What lies in the future is now; so is the
+  // last minute while the clock lies behind the last issue, because it was set back.
   std::optional<std::int64_t> before_ms;
 
   Locator below;  // out: tokens below this one are revoked

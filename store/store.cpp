@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "store/store_impl.h"
 
 namespace tokend::store {
@@ -118,6 +120,7 @@ void Store::list_users(ListUsers& operation) noexcept {
   impl_->send_to_worker(impl_->parts.readers, operation);
 }
 void Store::list_personal_tokens(ListPersonalTokens& operation) noexcept {
+  operation.floors = impl_->floors;
   impl_->send_to_worker(impl_->parts.readers, operation);
 }
 
@@ -170,6 +173,10 @@ void Store::Impl::write(Write& operation) noexcept {
 }
 
 void Store::write(Write& operation) noexcept { impl_->write(operation); }
+
+std::int64_t Store::latest_bound_ms() const noexcept {
+  return std::max(impl_->parts.clock.wall_ms, impl_->parts.committer.last_issued_ms() + 1);
+}
 
 void Store::Impl::go_on_next_turn(NextTurn& operation) noexcept {
   adopt(operation);

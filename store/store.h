@@ -18,8 +18,10 @@
 #include <memory>
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "core/mailbox.h"
 #include "core/outbox.h"
+#include "core/timers.h"
 #include "store/operation.h"
 #include "store/token_id.h"
 
@@ -34,6 +36,13 @@ struct StoreOptions {
   std::size_t token_cache_entries = 1U << 20;  // of each core; rounded up to a power of two
   std::size_t user_cache_entries = 1U << 17;   // of each core; rounded up to a power of two
   int bcrypt_cost = 10;                        // of passwords hashed from now on
+  // A trip of the removal of what floors have revoked (store/store_revocations.cpp). Records that a
+  // worker looks at, whose other askers wait meanwhile: some milliseconds.
+  std::size_t removal_records_max = 8192;
+  // Tokens that the committer then removes: one operation, a small part of a batch.
+  std::size_t removal_tokens_max = 1024;
+  // Of these personal ones, for each of which it may have to read a list from the disk.
+  std::size_t removal_personal_max = 32;
 };
 
 struct StoreParts {
@@ -47,6 +56,10 @@ struct StoreParts {
   MissGuard* guard = nullptr;
   // Where writes wait for the end of the core's turn; nullptr: they leave at once.
   core::Outbox* outbox = nullptr;
+  // Of this core; it outlives the store. nullptr: a removal of what floors have revoked that can't
+  // go on is left to the next start.
+  core::TimerWheel* timers = nullptr;
+  core::Log* log = nullptr;  // of this core; nullptr: there is no operator to tell
 };
 
 // Whoever derives something from the settings.
@@ -86,6 +99,9 @@ class Store {
   [[nodiscard]] TokenText token_of(const KeyedRequest& request, std::uint32_t item) noexcept;
 
   void write(Write& operation) noexcept;
+  // Now, as far as tokens tell: where the last issue is not before it (also because the clock was
+  // set back), the moment after that issue. RevokeTokens ends nothing more for a later `before_ms`.
+  [[nodiscard]] std::int64_t latest_bound_ms() const noexcept;
 
   // The continuation never runs before this returns.
   void go_on_next_turn(NextTurn& operation) noexcept;

@@ -47,6 +47,11 @@ struct Store::Impl final : Replica {
         settings(given.committer.settings()),
         floors(given.committer.floors()),
         number(given.committer.attach(*this)) {}
+  ~Impl() {
+    if (parts.timers) parts.timers->disarm(removal.retry);
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   // ---- Replica ----
   void apply(Broadcast& broadcast) noexcept override;
@@ -82,6 +87,8 @@ struct Store::Impl final : Replica {
   void on_worked(FindRevoked& operation) noexcept { finish(operation); }
   void on_revoked_found() noexcept;
   void on_revoked_removed() noexcept;
+  void begin_removal_later(core::Errc why) noexcept;
+  void find_revoked_in(std::int64_t delay_ms) noexcept;
 
   // ---- Authenticate ----
   void authenticate(Authenticate& operation) noexcept;
@@ -122,7 +129,7 @@ struct Store::Impl final : Replica {
   void work(HashPassword& operation) const noexcept;
   void work(VerifyPassword& operation) const noexcept;
   void on_worked(ListUsers& operation) noexcept { finish(operation); }
-  void on_worked(ListPersonalTokens& operation) noexcept;
+  void on_worked(ListPersonalTokens& operation) noexcept { finish(operation); }
   void on_worked(HashPassword& operation) noexcept { finish(operation); }
   void on_worked(VerifyPassword& operation) noexcept { finish(operation); }
 
@@ -151,12 +158,18 @@ struct Store::Impl final : Replica {
     Impl* store = nullptr;
   } sweep_turn;
   struct Removal {
+    struct Retry : core::TimerEntry {
+      explicit Retry(Impl& owner) noexcept;
+      Impl& store;
+    };
+    explicit Removal(Impl& store) noexcept : retry(store) {}
     bool under_way = false;
-    bool again = false;  // floors have been raised since it began
+    bool again = false;                 // floors have been raised since it began
+    std::int64_t failure_delay_ms = 0;  // the last one's; 0: nothing has failed since a success
     FindRevoked find;
     RemoveRevoked remove;
-    NextTurn retry;
-  } removal;
+    Retry retry;
+  } removal{*this};
   SettingsWatcher* settings_watcher = nullptr;
   const std::uint32_t number;  // among the committer's replicas
 

@@ -2,6 +2,8 @@
 // and one of the cores sees to it that the records of what they revoked are removed. That may take
 // minutes and is nobody's to wait for; until it is done the floors refuse what is read.
 
+#include <algorithm>
+#include <string>
 #include <utility>
 
 #include "store/store_impl.h"
@@ -11,10 +13,11 @@ namespace {
 
 using core::Errc;
 
-// Of one trip to a worker, whose other askers wait meanwhile: some milliseconds.
-constexpr std::size_t kRecordsLookedAtPerTrip = 8192;
-// What they become is one operation of the committer's, a small part of a batch.
-constexpr std::size_t kTokensRemovedPerTrip = 1024;
+// While the readers are busy with what somebody waits for.
+constexpr std::int64_t kBusyDelayMs = 50;
+// After a failure; twice as long after each that follows.
+constexpr std::int64_t kFailureDelayMsMin = 1'000;
+constexpr std::int64_t kFailureDelayMsMax = 600'000;
 // The core that removes; the others would only find the same.
 constexpr std::uint32_t kRemovingCore = 0;
 
@@ -73,13 +76,15 @@ void Store::Impl::work(FindRevoked& operation) const noexcept {
   const std::string from = std::move(operation.from);
   operation.from.clear();
   std::size_t looked_at = 0;
+  std::size_t personal = 0;
   bool sound = true;
   const auto scanned =
       parts.database.scan(Family::tokens, from, [&](std::string_view key, std::string_view bytes) {
         const auto locator = locator_from(key);
         if (locator && *locator >= end) return false;
-        if (looked_at == kRecordsLookedAtPerTrip ||
-            operation.tokens.size() == kTokensRemovedPerTrip) {
+        if (looked_at == options.removal_records_max ||
+            operation.tokens.size() == options.removal_tokens_max ||
+            personal == options.removal_personal_max) {
           operation.from = key;
           operation.complete = false;
           return false;
@@ -89,6 +94,7 @@ void Store::Impl::work(FindRevoked& operation) const noexcept {
         sound = locator && record;
         if (sound && operation.floors->revokes(*locator, *record)) {
           operation.tokens.push_back({*locator, record->user, record->kind});
+          personal += record->kind == TokenKind::personal;
         }
         return sound;
       });
@@ -99,17 +105,11 @@ void Store::Impl::work(FindRevoked& operation) const noexcept {
   }
 }
 
-// Whatever fails for good is left to the next start, which begins with the floors.
 void Store::Impl::on_revoked_found() noexcept {
   FindRevoked& find = removal.find;
   if (!find.result) {
-    if (find.result.error() != Errc::full) {
-      removal.under_way = false;
-      return;
-    }
-    // The readers are busy with what somebody waits for.
-    removal.retry.then<&Impl::find_revoked>(*this);
-    return go_on_next_turn(removal.retry);
+    const Errc why = find.result.error();
+    return why == Errc::full ? find_revoked_in(kBusyDelayMs) : begin_removal_later(why);
   }
   if (find.tokens.empty() && !find.complete) return find_revoked();
   removal.remove.tokens = std::move(find.tokens);
@@ -119,12 +119,46 @@ void Store::Impl::on_revoked_found() noexcept {
 }
 
 void Store::Impl::on_revoked_removed() noexcept {
-  if (removal.remove.result && !removal.find.complete) return find_revoked();
-  const bool again = removal.remove.result && removal.again;
+  if (!removal.remove.result) return begin_removal_later(removal.remove.result.error());
+  removal.failure_delay_ms = 0;
+  if (!removal.find.complete) return find_revoked();
+  const bool again = removal.again;
   removal.under_way = removal.again = false;
   removal.find.floors.reset();
   removal.remove.swept.reset();
   if (again) begin_removal();
 }
+
+// From the beginning: what has been removed by then costs little to look for.
+void Store::Impl::begin_removal_later(Errc why) noexcept {
+  // Nothing is written any more, which the operator is told in other ways; a start removes all.
+  if (!parts.committer.healthy()) return;
+  removal.failure_delay_ms =
+      std::clamp(2 * removal.failure_delay_ms, kFailureDelayMsMin, kFailureDelayMsMax);
+  if (parts.log) {
+    parts.log->write(core::Severity::warning,
+                     std::string("revoked tokens take up room: their removal failed (")
+                         .append(core::name_of(why))
+                         .append("), again in ")
+                         .append(std::to_string(removal.failure_delay_ms))
+                         .append(" ms"));
+  }
+  removal.again = false;
+  removal.find.floors = floors;
+  removal.find.from.clear();
+  find_revoked_in(removal.failure_delay_ms);
+}
+
+void Store::Impl::find_revoked_in(std::int64_t delay_ms) noexcept {
+  if (!parts.timers) return;
+  parts.timers->arm(removal.retry,
+                    parts.clock.monotonic_ns + delay_ms * core::kNanosecondsPerMillisecond);
+}
+
+Store::Impl::Removal::Retry::Retry(Impl& owner) noexcept
+    : core::TimerEntry([](core::TimerEntry& entry) noexcept {
+        static_cast<Retry&>(entry).store.find_revoked();
+      }),
+      store(owner) {}
 
 }  // namespace tokend::store

@@ -111,9 +111,11 @@ bool WriteRules::write(Write& operation, Broadcast& broadcast) {
   return waits && operation.result.has_value();
 }
 
-WriteRules::Outcome WriteRules::may_be_issued(const IssueToken& operation) {
+WriteRules::Outcome WriteRules::may_be_issued(IssueToken& operation) {
+  operation.broken_bound = BrokenBound::none;
   if (revoked_everybodys_ && !operation.checks_floor && !operation.locator.empty() &&
       operation.locator < *revoked_everybodys_) {
+    operation.broken_bound = BrokenBound::shown_token;
     return failed(Errc::refused);
   }
   const UserId& user = operation.user;
@@ -131,7 +133,6 @@ WriteRules::Outcome WriteRules::may_be_issued(const IssueToken& operation) {
 
 WriteRules::Outcome WriteRules::issue(IssueToken& operation, Broadcast& broadcast) {
   dropped_.clear();
-  operation.broken_bound = BrokenBound::none;
   if (const Outcome allowed = may_be_issued(operation); !allowed) return allowed;
   CHECK(operation.token_kind != TokenKind::personal);
   if (operation.checks_floor) {

@@ -4,8 +4,9 @@
 // outer half (store/committer.h) takes, syncs, broadcasts and answers.
 //
 // Concurrency: the committer's thread.
-// Always true: an operation that fails has written nothing; the state in memory (index, counts) is
-// ahead of the disk only while batches are under way, and a batch that fails ends all writing.
+// Always true: an operation that fails has written nothing, but for RemoveRevoked, whose parts each
+// stand for themselves; the state in memory (index, counts) is ahead of the disk only while batches
+// are under way, and a batch that fails ends all writing.
 
 #include <cstddef>
 #include <cstdint>
@@ -125,7 +126,8 @@ class WriteRules {
   Outcome begin_part(KeyedRequest& request);
   void write_parts();
 
-  Outcome may_be_issued(const IssueToken& operation);
+  // Sets operation.broken_bound.
+  Outcome may_be_issued(IssueToken& operation);
   [[nodiscard]] std::expected<User, core::Errc> read_user(const UserId& id);
   [[nodiscard]] std::expected<bool, core::Errc> exists(Family family, std::string_view key);
   void mint(IssueToken& operation);

@@ -14,6 +14,13 @@ using core::Errc;
 using core::fail;
 using core::Result;
 
+namespace {
+
+// Whoever means now has read it off a clock a while ago.
+constexpr std::int64_t kNowLastsMs = 60'000;
+
+}  // namespace
+
 Result<void> WriteRules::load_floors() {
   RevocationFloors floors;
   std::vector<UserId> superseded;
@@ -31,12 +38,17 @@ Result<void> WriteRules::load_floors() {
 }
 
 // The floor is cut to the next locator: so it lies at or below whatever is issued from now on, and
-// what is issued in front of this operation in the same batch lies below it.
+// what is issued in front of this operation in the same batch lies below it. While the clock lies
+// behind the last issue, because it was set back, what is issued carries that issue's moment: then
+// "up to now" is not a moment of locators but all that there are.
 WriteRules::Outcome WriteRules::revoke(RevokeTokens& operation, Broadcast& broadcast) {
   if (operation.issuer.empty() && !operation.before_ms) return std::unexpected(Errc::invalid);
   Locator below = locators_.bound();
-  if (operation.before_ms && *operation.before_ms <= below.issued_ms()) {
-    below = Locator::make(std::max<std::int64_t>(*operation.before_ms, 0), 0, 0);
+  if (operation.before_ms) {
+    const bool clock_is_behind = now_ms_ < below.issued_ms();
+    const bool all = clock_is_behind ? *operation.before_ms >= now_ms_ - kNowLastsMs
+                                     : *operation.before_ms > below.issued_ms();
+    if (!all) below = Locator::make(std::max<std::int64_t>(*operation.before_ms, 0), 0, 0);
   }
   operation.below = below;
   // No token was issued before the first moment.
@@ -62,7 +74,8 @@ WriteRules::Outcome WriteRules::revoke(RevokeTokens& operation, Broadcast& broad
   return {};
 }
 
-// What a failure leaves undone is whole token by token: its record goes with its place in a list.
+// What was done in front of a failure stays: it is whole token by token, a record goes with its
+// place in a list, and whoever removes does so again.
 WriteRules::Outcome WriteRules::remove(RemoveRevoked& operation, Broadcast& broadcast) {
   for (const RevokedToken& token : operation.tokens) {
     if (token.kind == TokenKind::personal) {

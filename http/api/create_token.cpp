@@ -169,6 +169,10 @@ void CreateToken::refuse_issue(const store::IssueToken& issued) noexcept {
   if (issued.broken_bound == store::BrokenBound::lifetime) {
     return refuse_lifetime(issued.lifetime_ms);
   }
+  if (issued.broken_bound == store::BrokenBound::shown_token) {
+    log_refusal(reason_of_refusal(issued), issued.user.view());
+    return answer(kNotLoggedIn);
+  }
   refuse_not_authorized(reason_of_refusal(issued), issued.user.view());
 }
 

@@ -104,6 +104,7 @@ class CreateTokens final : public IssuingCall {
     std::optional<core::Errc> store_failure;
     std::string_view first_refusal;  // why; empty: there was none
     store::UserId first_refused;
+    bool caller_revoked = false;  // before some of the tokens were issued
     std::string answer;
   };
 
@@ -296,6 +297,7 @@ void CreateTokens::append_entry(const store::IssueToken& token, bool kept) {
       bulk_->first_refusal = reason_of_refusal(token);
       bulk_->first_refused = token.user;
     }
+    if (token.broken_bound == store::BrokenBound::shown_token) bulk_->caller_revoked = true;
     return append_error(out, answer_to(code));
   }
   ++bulk_->issued;
@@ -331,6 +333,7 @@ void CreateTokens::finish() noexcept {
   if (!bulk_->first_refusal.empty()) {
     log_refusal(bulk_->first_refusal, bulk_->first_refused.view());
   }
+  if (bulk_->issued == 0 && bulk_->caller_revoked) return answer(kNotLoggedIn);
   if (bulk_->issued == 0 && bulk_->store_failure) return fail(*bulk_->store_failure);
   bulk_->answer += R"(],"success":true})";
   answer(200, bulk_->answer);

@@ -106,6 +106,7 @@ std::string_view IssuingCall::reason_of_refusal(const store::IssueToken& issued)
       return "the issuing policy does not cover the target's roles";
     case store::BrokenBound::admins: return "the issuing policy excludes admins";
     case store::BrokenBound::lifetime: return "the issuing policy does not allow the lifetime";
+    case store::BrokenBound::shown_token: return "the caller's token was revoked meanwhile";
   }
   return {};
 }

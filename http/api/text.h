@@ -25,9 +25,9 @@ using IsoTime = std::array<char, 24>;
   return {time.data(), time.size()};
 }
 
-// RFC 3339, section 5.6, as in 2026-01-31T23:59:59.999Z or 2026-02-01T01:59:59+02:00: seconds are
-// there, what is less than a millisecond is cut. Milliseconds since the epoch; nothing when
-// malformed or no such moment.
+// A subset of RFC 3339, section 5.6, as in 2026-01-31T23:59:59.999Z or 2026-02-01T01:59:59+02:00: T
+// and Z are capitals, there are no leap seconds; what is less than a millisecond is cut.
+// Milliseconds since the epoch; nothing when malformed or no such moment.
 [[nodiscard]] std::optional<std::int64_t> parse_iso_time(std::string_view text) noexcept;
 
 // What a password becomes before it is hashed or compared: lower-case hex of its SHA-256.

@@ -6,7 +6,8 @@
 // With `before` alone that is everybody's: logins and personal tokens too, and the presented one if
 // it is old enough, since nobody knows which have leaked; a password still lets its user in. The
 // issuer need not exist any more. So that no misspelt bound becomes none, nothing else may be in
-// the body; and a moment that has not come yet is refused, because it is a mistake.
+// the body; and a moment that has not come yet is refused, because it is a mistake, unless tokens
+// bear it: where the clock was set back they are younger than now.
 
 #include <optional>
 #include <string>
@@ -44,7 +45,7 @@ class RevokeTokensInBulk final : public Call {
     }
     if (before) {
       revoke_.before_ms = parse_iso_time(*before);
-      if (!revoke_.before_ms || *revoke_.before_ms > context().clock.wall_ms) {
+      if (!revoke_.before_ms || *revoke_.before_ms > store().latest_bound_ms()) {
         return answer(kBeforeInvalid);
       }
     }

@@ -78,9 +78,15 @@ void World::boot() {
                           .hashers = workers_,
                           .home = core->mailbox,
                           .clock = core->clock,
-                          .guard = guard_of(*core)},
-        // Small caches, so that entries are evicted and come back.
-        store::StoreOptions{.token_cache_entries = 64, .user_cache_entries = 16, .bcrypt_cost = 4});
+                          .guard = guard_of(*core),
+                          .timers = &core->timers},
+        // Small caches, so that entries are evicted and come back; and a removal of several trips.
+        store::StoreOptions{.token_cache_entries = 64,
+                            .user_cache_entries = 16,
+                            .bcrypt_cost = kBcryptCostMin,
+                            .removal_records_max = 8,
+                            .removal_tokens_max = 3,
+                            .removal_personal_max = 1});
     machine_.push_back(std::move(core));
   }
 }
@@ -117,9 +123,9 @@ store::Store& World::store(std::size_t core) {
 bool World::step_core(std::size_t core) {
   static_cast<void>(store(core));
   core::MessageList mail = machine_[core]->mailbox.take();
-  if (mail.empty()) return false;
+  const bool any = !mail.empty();
   while (core::Message* message = mail.pop_front()) message->deliver(*message);
-  return true;
+  return machine_[core]->timers.advance_to(machine_[core]->clock.monotonic_ns) > 0 || any;
 }
 
 bool World::step_worker() {

@@ -19,6 +19,7 @@
 
 #include "core/clock.h"
 #include "core/mailbox.h"
+#include "core/timers.h"
 #include "store/committer.h"
 #include "store/executor.h"
 #include "store/miss_guard.h"
@@ -133,6 +134,7 @@ class World {
     NoWaker waker;
     core::Mailbox mailbox{waker};
     core::TurnClock clock;
+    core::TimerWheel timers{0};
     NoGuard no_guard;
     NoFloorCheck no_floor_check;
     std::unique_ptr<store::Store> store;

@@ -3,8 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "store/cache_sweep.h"
-#include "tests/store/store_fixture.h"
+#include "tests/store/bulk_revocation_fixture.h"
 
 namespace tokend::store {
 namespace {
@@ -13,76 +12,7 @@ using core::Errc;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-class AdmitsAll final : public MissGuard {
- public:
-  bool admits(const RevocationFloors&, const Locator&, const TokenRecord&) const noexcept override {
-    return true;
-  }
-};
-
-class BulkRevocationTest : public StoreFixture {
- protected:
-  BulkRevocationTest() { make_users(); }
-  void make_users() {
-    anna = create("anna");
-    bert = create("bert");
-  }
-  Token issue_by(const UserId& issuer, const UserId& user, std::size_t core = 0) {
-    Asked<IssueToken> operation;
-    operation.user = user;
-    operation.issuer = issuer;
-    const Token token = issued_by(operation, core);
-    for (std::size_t each = 0; each < cores.size(); ++each) {
-      EXPECT_TRUE(authenticates(token.text, user, each));
-    }
-    return token;
-  }
-  void ask(Asked<RevokeTokens>& operation, const UserId& issuer,
-           std::optional<std::int64_t> before_ms = std::nullopt, std::size_t core = 0) {
-    operation.issuer = issuer;
-    operation.before_ms = before_ms;
-    store(core).write(operation);
-  }
-  void revoke(const UserId& issuer, std::optional<std::int64_t> before_ms = std::nullopt) {
-    Asked<RevokeTokens> operation;
-    ask(operation, issuer, before_ms);
-    settle();
-    EXPECT_TRUE(operation.succeeded());
-  }
-  // Until it is answered, and before a worker looks for what is left.
-  void settle_without_workers() {
-    for (int round = 0; round < 20; ++round) {
-      while (committer->step()) {
-      }
-      for (std::size_t core = 0; core < cores.size(); ++core) turn(core);
-    }
-  }
-  std::vector<Locator> listed(const UserId& user, std::size_t* total = nullptr,
-                              std::size_t offset = 0, std::size_t count = 50) {
-    Asked<ListTokens> operation;
-    operation.user = user;
-    operation.offset = offset;
-    operation.count = count;
-    store(1).list_tokens(operation);
-    // Only this job: the removal's stay where they are.
-    while (committer->step()) {
-    }
-    turn(1);
-    for (Job* job : {readers.jobs.empty() ? nullptr : readers.jobs.back()}) {
-      if (!job || operation.done()) continue;
-      readers.jobs.pop_back();
-      job->run(*job);
-    }
-    turn(1);
-    EXPECT_TRUE(operation.succeeded());
-    if (total) *total = operation.total;
-    std::vector<Locator> locators;
-    for (const auto& token : operation.tokens) locators.push_back(token.locator);
-    return locators;
-  }
-
-  UserId anna, bert;
-};
+class BulkRevocationTest : public BulkRevocationFixture {};
 
 TEST_F(BulkRevocationTest, OfAnIssuerEndsWhatItIssuedAndNothingElse) {
   const Token by_anna = issue_by(anna, bert), by_root = issue_by(root, bert);
@@ -133,6 +63,28 @@ TEST_F(BulkRevocationTest, AMomentInTheFutureIsNow) {
   revoke({}, clock.now_ms + 1'000'000);
   EXPECT_FALSE(authenticates_anywhere(token.text, bert));
   EXPECT_TRUE(authenticates(issue_by(anna, bert).text, bert));
+}
+
+TEST_F(BulkRevocationTest, NowIsAllOfThemAlsoWhenTheClockWasSetBack) {
+  const Token before = issue_by(anna, bert);
+  clock.now_ms += 10;
+  turn(0);
+  EXPECT_EQ(store().latest_bound_ms(), clock.now_ms);
+  clock.now_ms -= 3'600'000;
+  turn(0);
+  const Token since = issue_by(anna, bert);
+  ASSERT_GT(since.locator.issued_ms(), clock.now_ms) << "younger than its moment says";
+  EXPECT_EQ(store().latest_bound_ms(), since.locator.issued_ms() + 1);
+  revoke({}, clock.now_ms - 60'001);
+  EXPECT_TRUE(authenticates(since.text, bert)) << "a moment that has passed ends what bears it";
+  // Whoever means now has read it off a clock a while ago.
+  revoke({}, clock.now_ms - 60'000);
+  EXPECT_FALSE(authenticates_anywhere(before.text, bert));
+  EXPECT_FALSE(authenticates_anywhere(since.text, bert));
+  const Token later = issue_by(anna, bert);
+  EXPECT_TRUE(authenticates(later.text, bert));
+  revoke({}, store().latest_bound_ms());
+  EXPECT_FALSE(authenticates_anywhere(later.text, bert));
 }
 
 TEST_F(BulkRevocationTest, AMomentBeforeAllOfThemIsASuccessAndEndsNothing) {
@@ -219,10 +171,15 @@ TEST_F(BulkRevocationTest, HoldsAfterACrashBeforeAnythingWasRemoved) {
 
 TEST_F(BulkRevocationTest, AnExpiredTokenDoesNotComeBackWithTheClock) {
   const Token token = issue(bert, 0, 1000);
-  revoke({}, clock.now_ms + 1);
+  Asked<RevokeTokens> operation;
+  ask(operation, {}, clock.now_ms + 1);
+  settle_without_workers();
+  ASSERT_TRUE(operation.succeeded());
   readers.jobs.clear();
+  ASSERT_EQ(database.size(Family::tokens), 1U);
   clock.now_ms += 2000;
   restart();
+  EXPECT_EQ(database.size(Family::revocations), 0U);
   clock.now_ms -= 1500;
   EXPECT_FALSE(authenticates_anywhere(token.text, bert));
 }
@@ -292,8 +249,10 @@ TEST_F(BulkRevocationTest, ListsLeaveOutWhatIsNotYetRemoved) {
   EXPECT_EQ(total, 3U);
   EXPECT_THAT(listed(bert, &total, 1, 1), ElementsAre(kept[1]));
   EXPECT_EQ(total, 3U);
-  EXPECT_THAT(listed(bert, &total, 3, 5), IsEmpty());
-  EXPECT_EQ(total, 3U);
+  for (const std::size_t offset : {3, 6, 60}) {
+    EXPECT_THAT(listed(bert, &total, offset, 5), IsEmpty());
+    EXPECT_EQ(total, 3U) << offset;
+  }
   EXPECT_EQ(database.size(Family::tokens), 6U) << "nothing is removed so far";
   settle();
   EXPECT_EQ(listed(bert, &total), kept);
@@ -337,15 +296,36 @@ TEST_F(BulkRevocationTest, ThePersonalListIsCleanAtOnce) {
   Asked<ListPersonalTokens> list;
   list.user = anna;
   store(1).list_personal_tokens(list);
-  Job* job = readers.jobs.back();
-  readers.jobs.pop_back();
-  job->run(*job);
+  run_last_job();
   turn(1);
   EXPECT_TRUE(list.succeeded());
   EXPECT_THAT(list.tokens, IsEmpty());
   EXPECT_EQ(database.size(Family::personal_tokens), 1U);
   settle();
   EXPECT_EQ(database.size(Family::personal_tokens), 0U);
+}
+
+TEST_F(BulkRevocationTest, WhatIsReadBeforeTheRemovalStaysOutWhenTheFloorHasEnded) {
+  const Token token = issue_personal(anna, "first");
+  Asked<RevokeTokens> operation;
+  ask(operation, {}, clock.now_ms + 1);
+  settle_without_workers();
+  Asked<ListPersonalTokens> list;
+  list.user = anna;
+  store(1).list_personal_tokens(list);
+  core::MessageList listed = hold_answer(1);
+  const TokenId id = store().id_of(token.locator);
+  Asked<FindToken> find;
+  find.id = view_of(id);
+  store(1).find_token(find);
+  core::MessageList found = hold_answer(1);
+  settle();
+  ASSERT_EQ(database.size(Family::revocations), 0U);
+  deliver(std::move(listed));
+  deliver(std::move(found));
+  EXPECT_TRUE(list.succeeded());
+  EXPECT_THAT(list.tokens, IsEmpty());
+  EXPECT_TRUE(find.failed_with(Errc::not_found));
 }
 
 TEST_F(BulkRevocationTest, ADeletedUserLeavesNoListOfRevokedTokens) {
@@ -371,64 +351,9 @@ TEST_F(BulkRevocationTest, ARevokedTokenIsNotFoundByItsId) {
   Asked<FindToken> find;
   find.id = view_of(id);
   store(1).find_token(find);
-  Job* job = readers.jobs.back();
-  readers.jobs.pop_back();
-  job->run(*job);
+  run_last_job();
   turn(1);
   EXPECT_TRUE(find.failed_with(Errc::not_found));
-}
-
-TEST_F(BulkRevocationTest, AFurtherOneMeanwhileIsRemovedTooAndItsFloorEnds) {
-  static_cast<void>(issue_by(anna, bert));
-  Asked<RevokeTokens> first, second;
-  ask(first, anna);
-  settle_without_workers();
-  // Behind the first one's look at the records.
-  static_cast<void>(issue_by(anna, bert));
-  ask(second, anna);
-  settle();
-  EXPECT_TRUE(first.succeeded() && second.succeeded());
-  EXPECT_EQ(database.size(Family::tokens), 0U);
-  EXPECT_EQ(database.size(Family::revocations), 0U);
-}
-
-TEST_F(BulkRevocationTest, IsRemovedInTripsOfABoundedSize) {
-  // More than a trip's, for many users, so that the limit of tokens leaves them alone.
-  constexpr std::size_t kTokens = 2'500;
-  std::vector<std::unique_ptr<Asked<IssueToken>>> issued;
-  UserId holder;
-  for (std::size_t i = 0; i < kTokens; ++i) {
-    if (i % 50 == 0) holder = create("user" + std::to_string(i));
-    auto& operation = issued.emplace_back(std::make_unique<Asked<IssueToken>>());
-    operation->user = holder;
-    operation->issuer = i % 5 == 0 ? root : anna;
-    store().write(*operation);
-  }
-  settle();
-  ASSERT_EQ(database.size(Family::tokens), kTokens);
-  Asked<RevokeTokens> operation;
-  ask(operation, anna);
-  settle_without_workers();
-  readers.run_all();
-  for (int i = 0; i < 3; ++i) settle_without_workers();
-  EXPECT_GT(database.size(Family::tokens), kTokens / 5) << "one trip does not remove all";
-  settle();
-  EXPECT_EQ(database.size(Family::tokens), kTokens / 5);
-  EXPECT_EQ(committer->indexed_tokens(), kTokens / 5);
-  EXPECT_EQ(database.size(Family::revocations), 0U);
-}
-
-TEST_F(BulkRevocationTest, BusyReadersPutTheRemovalOff) {
-  static_cast<void>(issue_by(anna, bert));
-  readers.limit = 0;
-  Asked<RevokeTokens> operation;
-  ask(operation, anna);
-  settle();
-  EXPECT_TRUE(operation.succeeded());
-  EXPECT_EQ(database.size(Family::tokens), 1U);
-  readers.limit = 1000;
-  settle();
-  EXPECT_EQ(database.size(Family::tokens), 0U);
 }
 
 TEST_F(BulkRevocationTest, AtTheLimitOfIssuersOneMoreIsToldToWait) {
@@ -445,6 +370,7 @@ TEST_F(BulkRevocationTest, AtTheLimitOfIssuersOneMoreIsToldToWait) {
   EXPECT_TRUE(one_more.failed_with(Errc::full));
   EXPECT_EQ(database.size(Family::revocations), kIssuerFloorsMax);
   readers.limit = 1000;
+  clock.now_ms += 100;  // the removal tries again
   settle();
   EXPECT_EQ(database.size(Family::revocations), 0U);
   revoke(anna);
@@ -467,143 +393,6 @@ TEST_F(BulkRevocationTest, AFloorThatDoesNotDecodeIsRefusedAtTheStart) {
   auto opened = Committer::open({database, clock, committer_waker, random}, identity, options);
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, Errc::corrupt);
-}
-
-// ---- Races ----
-
-// A read that a worker makes before the revocation, or in front of the removal, and that comes home
-// late.
-class BulkReadThatIsOvertaken : public BulkRevocationTest {
- protected:
-  core::MessageList hold_a_read(Asked<Authenticate>& early, const Token& token) {
-    early.token = token.text;
-    early.user_id = bert.view();
-    store(0).authenticate(early);
-    readers.run_all();
-    return cores[0]->mailbox.take();
-  }
-  void deliver(core::MessageList held) {
-    while (core::Message* message = held.pop_front()) message->deliver(*message);
-  }
-};
-
-TEST_F(BulkReadThatIsOvertaken, ByTheRevocationDoesNotFillTheCache) {
-  const Token token = issue_by(anna, bert);
-  restart();
-  database.memory_knows = [](Family, std::string_view) { return false; };
-  Asked<Authenticate> early;
-  core::MessageList held = hold_a_read(early, token);
-  Asked<RevokeTokens> operation;
-  ask(operation, anna, std::nullopt, 1);
-  // Core 0 acknowledges, and its worker is not asked yet for what to remove.
-  settle_without_workers();
-  ASSERT_TRUE(operation.succeeded());
-  deliver(std::move(held));
-  settle_without_workers();
-  EXPECT_FALSE(early.succeeded());
-  EXPECT_EQ(store(0).counters().guarded_fills, 1U);
-  EXPECT_FALSE(authenticates(token.text, bert, 0));
-}
-
-TEST_F(BulkReadThatIsOvertaken, ByTheRemovalAndTheEndOfTheFloorDoesNotFillTheCache) {
-  const Token token = issue_by(anna, bert);
-  restart();
-  database.memory_knows = [](Family, std::string_view) { return false; };
-  Asked<Authenticate> early;
-  core::MessageList held = hold_a_read(early, token);
-  revoke(anna);
-  ASSERT_EQ(database.size(Family::revocations), 0U);
-  deliver(std::move(held));
-  settle();
-  EXPECT_FALSE(early.succeeded());
-  EXPECT_FALSE(authenticates(token.text, bert, 0));
-}
-
-TEST_F(BulkReadThatIsOvertaken, ARecordThatIsStillThereFillsNoCache) {
-  const Token token = issue_by(anna, bert);
-  restart();
-  readers.limit = 0;  // nothing is removed
-  revoke(anna);
-  EXPECT_FALSE(authenticates_anywhere(token.text, bert)) << "from the database's memory";
-  readers.limit = 1000;
-  database.memory_knows = [](Family, std::string_view) { return false; };
-  Asked<Authenticate> late;
-  late.token = token.text;
-  late.user_id = bert.view();
-  store(1).authenticate(late);
-  ASSERT_FALSE(readers.jobs.empty());
-  Job* job = readers.jobs.back();
-  readers.jobs.pop_back();
-  job->run(*job);
-  turn(1);
-  EXPECT_TRUE(late.failed_with(Errc::not_found)) << "from the disk";
-}
-
-TEST_F(BulkReadThatIsOvertaken, WouldFillItIfNoFloorWereAsked) {
-  AdmitsAll none;
-  const Token token = issue_by(anna, bert);
-  close();
-  guard = &none;
-  open();
-  readers.limit = 0;
-  revoke(anna);
-  EXPECT_TRUE(authenticates(token.text, bert, 1));
-  close();
-}
-
-// ---- The sweep of a cache that takes more than a turn ----
-
-class BulkRevocationOfALargeCache : public BulkRevocationTest {
- protected:
-  BulkRevocationOfALargeCache() {
-    close();
-    store_options.token_cache_entries = 3 * CacheSweep::kSetsPerTurn * SetTable<int>::kWays;
-    cores_count = 1;
-    open();
-  }
-  static constexpr std::size_t kTurns = 4;  // rounded up to a power of two
-};
-
-TEST_F(BulkRevocationOfALargeCache, IsAnsweredWhenAllOfItWasSwept) {
-  const Token token = issue_by(anna, bert);
-  Asked<RevokeTokens> operation;
-  ask(operation, anna);
-  ASSERT_TRUE(committer->step());
-  for (std::size_t i = 0; i < kTurns; ++i) {
-    EXPECT_EQ(operation.times_done, 0) << i;
-    turn(0);
-  }
-  turn(0);
-  EXPECT_TRUE(operation.succeeded());
-  EXPECT_FALSE(authenticates(token.text, bert));
-}
-
-TEST_F(BulkRevocationOfALargeCache, OneThatComesDuringASweepIsAnsweredOneRoundLater) {
-  const Token by_anna = issue_by(anna, bert), by_root = issue_by(root, bert);
-  Asked<RevokeTokens> first, second;
-  ask(first, anna);
-  ASSERT_TRUE(committer->step());
-  turn(0);
-  turn(0);
-  ask(second, root);
-  ASSERT_TRUE(committer->step());
-  for (std::size_t i = 0; i < kTurns - 2; ++i) turn(0);
-  turn(0);
-  EXPECT_TRUE(first.succeeded());
-  EXPECT_EQ(second.times_done, 0);
-  EXPECT_FALSE(authenticates(by_anna.text, bert));
-  settle();
-  EXPECT_TRUE(second.succeeded());
-  EXPECT_FALSE(authenticates(by_root.text, bert));
-}
-
-TEST_F(BulkRevocationOfALargeCache, OtherIssuersTokensStayInIt) {
-  const Token by_anna = issue_by(anna, bert), by_root = issue_by(root, bert);
-  revoke(anna);
-  const auto misses = store().counters().token_misses;
-  EXPECT_TRUE(authenticates(by_root.text, bert));
-  EXPECT_EQ(store().counters().token_misses, misses);
-  EXPECT_FALSE(authenticates(by_anna.text, bert));
 }
 
 }  // namespace

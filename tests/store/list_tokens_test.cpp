@@ -109,6 +109,29 @@ TEST_F(ListTokensTest, OnlyWhatIsValidIsListed) {
   EXPECT_THAT(listed(user), IsEmpty());
 }
 
+TEST_F(ListTokensTest, OneThatIsRevokedWhileTheListIsReadIsNotCounted) {
+  const UserId user = create("anna");
+  const Token first = issue(user), second = issue(user), third = issue(user);
+  Asked<ListTokens> operation;
+  operation.user = user;
+  store().list_tokens(operation);
+  while (committer->step()) {
+  }
+  turn(0);  // the read is a worker's to make
+  Asked<RevokeToken> revoke;
+  revoke.user = user;
+  revoke.locator = second.locator;
+  store().write(revoke);
+  while (committer->step()) {
+  }
+  settle();
+  ASSERT_TRUE(operation.succeeded());
+  ASSERT_EQ(operation.tokens.size(), 2U);
+  EXPECT_EQ(operation.tokens[0].locator, first.locator);
+  EXPECT_EQ(operation.tokens[1].locator, third.locator);
+  EXPECT_EQ(operation.total, 2U);
+}
+
 TEST_F(ListTokensTest, NobodysTokensAreNotFound) {
   Asked<ListTokens> operation;
   list(operation, UserId("nobody"));

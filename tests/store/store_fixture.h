@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -15,7 +16,9 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "core/mailbox.h"
+#include "core/timers.h"
 #include "store/bootstrap.h"
 #include "store/committer.h"
 #include "store/miss_guard.h"
@@ -41,7 +44,10 @@ class CountingWaker final : public core::Waker {
 class ManualExecutor final : public Executor {
  public:
   [[nodiscard]] bool submit(Job& job) noexcept override {
-    if (jobs.size() >= limit) return false;
+    if (jobs.size() >= limit) {
+      ++refused;
+      return false;
+    }
     jobs.push_back(&job);
     return true;
   }
@@ -54,6 +60,7 @@ class ManualExecutor final : public Executor {
   }
   std::deque<Job*> jobs;
   std::size_t limit = 1000;
+  std::size_t refused = 0;
 };
 
 // An operation and whether it has come home.
@@ -73,16 +80,28 @@ struct Asked : Kind {
   std::function<void()> at_done;
 };
 
+class RecordingLog final : public core::Log {
+ public:
+  void write(core::Severity, std::string_view line) noexcept override { lines.emplace_back(line); }
+  std::vector<std::string> lines;
+};
+
 struct TestCore {
+  explicit TestCore(std::int64_t now_ms = 0)
+      : clock{now_ms * core::kNanosecondsPerMillisecond, now_ms} {}
   core::TurnClock clock;
+  core::TimerWheel timers{clock.monotonic_ns};
+  RecordingLog log;
   CountingWaker waker;
   core::Mailbox mailbox{waker};
   std::unique_ptr<Store> store;
 
   void take_turn(std::int64_t now_ms) {
-    clock.wall_ms = now_ms;
+    // The one never goes back, the other may.
+    clock = {std::max(clock.monotonic_ns, now_ms * core::kNanosecondsPerMillisecond), now_ms};
     core::MessageList messages = mailbox.take();
     while (core::Message* message = messages.pop_front()) message->deliver(*message);
+    timers.advance_to(clock.monotonic_ns);
   }
 };
 
@@ -99,10 +118,10 @@ class StoreFixture : public testing::Test {
     ASSERT_TRUE(opened) << opened.error().message;
     committer = *std::move(opened);
     for (std::size_t i = 0; i < cores_count; ++i) {
-      auto& core = cores.emplace_back(std::make_unique<TestCore>());
-      core->clock.wall_ms = clock.now_ms;
+      auto& core = cores.emplace_back(std::make_unique<TestCore>(clock.now_ms));
       core->store = std::make_unique<Store>(
-          StoreParts{database, *committer, readers, hashers, core->mailbox, core->clock, guard},
+          StoreParts{database, *committer, readers, hashers, core->mailbox, core->clock, guard,
+                     nullptr, &core->timers, &core->log},
           store_options);
     }
   }

@@ -121,16 +121,19 @@ StartFailure failure_of(const core::Error& error, int exit_code = kExitFailure) 
 // A core's own parts. The store joins the committer's replicas when it is made.
 struct Daemon::Core {
   Core(Daemon& daemon, core::Reactor& reactor)
-      : store({.database = *daemon.database_,
+      : log(daemon.log_.add_core()),
+        store({.database = *daemon.database_,
                .committer = *daemon.committer_,
                .readers = daemon.readers_,
                .hashers = daemon.hashers_,
                .home = reactor.mailbox(),
                .clock = reactor.turn_clock(),
-               .outbox = &reactor.outbox()},
+               .outbox = &reactor.outbox(),
+               .timers = &reactor.timers(),
+               .log = &log},
               store_options(daemon.config_)),
         api(daemon.api_options_, {.store = store,
-                                  .log = daemon.log_.add_core(),
+                                  .log = log,
                                   .clock = reactor.turn_clock(),
                                   .limiter = daemon.limiter_,
                                   .user_limiter = daemon.user_limiter_,
@@ -139,6 +142,7 @@ struct Daemon::Core {
         factory(api::with_bulk_issuance(daemon.config_.http), api, reactor.turn_clock(),
                 reactor.blocks()) {}
 
+  CoreLog& log;
   store::Store store;
   api::Api api;
   http::HttpSessionFactory factory;

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "http/api/text.h"
 #include "tests/http/api/harness.h"
 
 namespace tokend::api {
@@ -66,6 +67,59 @@ TEST(UsersRevokeTokens, BeforeAMomentEndsEverybodysAndTheCallersToo) {
   EXPECT_FALSE(world.is_logged_in(admin));
   EXPECT_TRUE(world.is_logged_in(young));
   EXPECT_TRUE(world.log.has("all tokens before 2025-10-09T08:53:21.000Z"));
+}
+
+TEST(UsersRevokeTokens, NowIsAllOfThemAlsoWhenTheClockWasSetBack) {
+  World world;
+  const Credentials ann = world.new_user("ann");
+  world.clock.turn.wall_ms -= 3'600'000;
+  const Credentials since = issue(world, world.admin(), ann.user_id);
+  const std::string now(view_of(iso_time(world.clock.turn.wall_ms)));
+  world.clock.advance_ms(500);  // on the way here
+  EXPECT_EQ(world.post(kRevoke, world.admin(), R"({"before":")" + now + R"("})").body, kDone);
+  for (const Credentials& each : {ann, since, world.admin()})
+    EXPECT_FALSE(world.is_logged_in(each));
+}
+
+TEST(UsersRevokeTokens, AMomentOfTheFutureMustBeSomeTokens) {
+  World world;
+  const Credentials ann = world.new_user("ann");
+  world.clock.turn.wall_ms -= 3'600'000;
+  const Reply beyond =
+      world.post(kRevoke, world.admin(), R"({"before":"2025-10-09T08:53:20.002Z"})");
+  EXPECT_EQ(beyond.status, 400);
+  EXPECT_EQ(beyond.body, kBeforeInvalid);
+  EXPECT_TRUE(world.is_logged_in(ann));
+  EXPECT_EQ(world.post(kRevoke, world.admin(), R"({"before":"2025-10-09T08:53:20.001Z"})").body,
+            kDone);
+  EXPECT_FALSE(world.is_logged_in(ann));
+}
+
+// Whoever was let in by a token that ended before the committer came to the request.
+TEST(UsersRevokeTokens, IssuingByATokenThatEndedMeanwhileIsNotLoggedIn) {
+  struct Issuing {
+    std::string path, body, end;
+  };
+  for (const auto& [path, body, end] :
+       {Issuing{"/api/v1/users.createToken", R"({"userId":")", R"("})"},
+        Issuing{"/api/v1/users.createTokens", R"({"userIds":[")", R"("]})"},
+        Issuing{"/api/v1/users.generatePersonalAccessToken", R"({"tokenName":")", R"("})"}}) {
+    World world;
+    const Credentials admin = world.admin();
+    struct Revocation : store::RevokeTokens {
+      void on_done() noexcept { done = true; }
+      bool done = false;
+    } revocation;
+    revocation.before_ms = world.clock.turn.wall_ms + 1;
+    revocation.then<&Revocation::on_done>(revocation);
+    world.store->write(revocation);
+    const Reply reply = world.post(path, admin, body + admin.user_id + end);
+    EXPECT_TRUE(revocation.done && revocation.result);
+    EXPECT_EQ(reply.status, 401) << path;
+    EXPECT_THAT(reply.body, HasSubstr("You must be logged in to do this.")) << path;
+    // Of the personal token the caller is the target, and nothing is logged.
+    EXPECT_EQ(world.log.has("the caller's token was revoked meanwhile"), path.contains("create"));
+  }
 }
 
 TEST(UsersRevokeTokens, BothTogetherMeanThatIssuersBeforeThen) {
