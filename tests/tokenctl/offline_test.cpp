@@ -197,7 +197,7 @@ TEST_F(OfflineTest, WhatAnIssuerIssuedIsRevokedAndGoneAtTheNextStart) {
     const auto store = open();
     EXPECT_EQ(store->live_tokens(), 2U);
     EXPECT_TRUE(check(*store));
-    ASSERT_TRUE(revoke(*store, {.issuer = "whoWasDeleted"}));
+    ASSERT_TRUE(revoke(*store, {.issuer_id = "whoWasDeleted"}));
     ASSERT_TRUE(revoke(*store, {.before = "2001-01-01T00:00:00Z"}));
   }
   const auto store = open();
@@ -224,14 +224,68 @@ TEST_F(OfflineTest, WhatIsOlderThanAMomentIsRevoked) {
 TEST_F(OfflineTest, RevokingWithoutABoundOrBeforeTheFutureIsRefused) {
   make_store();
   const auto store = open();
+  const std::string past = "2001-01-01T00:00:00Z";
   for (const TokensToRevoke& tokens :
-       {TokensToRevoke{}, TokensToRevoke{.before = "yesterday"},
-        TokensToRevoke{.issuer = "admin", .before = "9000-01-01T00:00:00Z"}}) {
+       {TokensToRevoke{}, TokensToRevoke{.before = "yesterday"}, TokensToRevoke{.before = ""},
+        TokensToRevoke{.issuer = "admin", .before = "9000-01-01T00:00:00Z"},
+        TokensToRevoke{.issuer = "admin", .before = ""},
+        TokensToRevoke{.issuer = "", .before = past},
+        TokensToRevoke{.issuer_id = "", .before = past},
+        TokensToRevoke{.issuer = "admin", .issuer_id = "admin"},
+        TokensToRevoke{.issuer_id = std::string(32, 'x')}}) {
     const auto revoked = revoke(*store, tokens);
     ASSERT_FALSE(revoked);
     EXPECT_EQ(revoked.error().code, core::Errc::invalid);
   }
-  EXPECT_FALSE(revoke(*store, {.issuer = std::string(32, 'x')}));
+}
+
+TEST_F(OfflineTest, AnIssuerWhoIsNobodyIsNamedByIdOrNotAtAll) {
+  make_store();
+  const auto store = open();
+  const auto misspelt = revoke(*store, {.issuer = "adnim"});
+  ASSERT_FALSE(misspelt);
+  EXPECT_EQ(misspelt.error().code, core::Errc::not_found);
+  EXPECT_EQ(misspelt.error().message,
+            "there is no user 'adnim'; one who was deleted is named by --issuer-id");
+  const auto no_id = revoke(*store, {.issuer_id = "admin"});
+  ASSERT_FALSE(no_id);
+  EXPECT_EQ(no_id.error().code, core::Errc::invalid);
+  const std::string id(find(*store, "admin")->id.view());
+  EXPECT_TRUE(revoke(*store, {.issuer = id}));
+  EXPECT_TRUE(revoke(*store, {.issuer_id = id}));
+}
+
+TEST_F(OfflineTest, NowIsAllOfThemAlsoWhenTheClockWasSetBack) {
+  make_store();
+  store::Locator future;
+  {
+    const auto store = open();
+    const store::Locator issued = issue(*store, find(*store, "admin")->id);
+    future = store::Locator::make(issued.issued_ms() + 3'600'000, issued.shard(), 0);
+  }
+  {
+    const auto database = open_database();
+    const auto batch = database->make_batch();
+    store::TokenRecord record;
+    record.user = record.issuer = store::UserId("whoeverItIs");
+    record.kind = store::TokenKind::issued;
+    std::string bytes;
+    store::encode(record, bytes);
+    const std::string key(future.bytes.begin(), future.bytes.end());
+    batch->put(store::Family::tokens, key, bytes);
+    ASSERT_TRUE(database->commit(*batch));
+  }
+  {
+    const auto store = open();
+    EXPECT_EQ(store->live_tokens(), 2U);
+    const auto text = [](std::int64_t wall_ms) {
+      return std::string(api::view_of(api::iso_time(wall_ms)));
+    };
+    EXPECT_FALSE(revoke(*store, {.before = text(future.issued_ms() + 2)}));
+    EXPECT_TRUE(revoke(*store, {.issuer = "admin", .before = text(future.issued_ms() + 1)}));
+    EXPECT_TRUE(revoke(*store, {.before = text(clock_.wall_ms())}));
+  }
+  EXPECT_EQ(open()->live_tokens(), 0U);
 }
 
 TEST_F(OfflineTest, ASoundStoreHasNoFaultsAndIsCounted) {

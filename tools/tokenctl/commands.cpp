@@ -70,6 +70,26 @@ std::string time_text(std::int64_t wall_ms) {
   return {text, std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
+// A misspelt name must not pass for the id of somebody who was deleted.
+Result<store::UserId> issuer_of(OfflineStore& store, const TokensToRevoke& tokens) {
+  const std::string& text = tokens.issuer ? *tokens.issuer : *tokens.issuer_id;
+  if (text.empty()) return fail(Errc::invalid, "an empty text names no issuer");
+  const auto user = find(store, text);
+  if (tokens.issuer) {
+    if (user) return user->id;
+    if (user.error().code != Errc::not_found) return std::unexpected(user.error());
+    return fail(Errc::not_found,
+                user.error().message + "; one who was deleted is named by --issuer-id");
+  }
+  if (user && user->id.view() != text) {
+    return fail(Errc::invalid,
+                "'" + text + "' is a username, whose id is " + std::string(user->id.view()));
+  }
+  if (!user && user.error().code != Errc::not_found) return std::unexpected(user.error());
+  if (!store::UserId::fits(text)) return fail(Errc::invalid, "'" + text + "' is no user's id");
+  return store::UserId(text);
+}
+
 Result<std::string> hash(OfflineStore& store, const std::string& password) {
   store::HashPassword operation;
   operation.sha256_hex = store::sha256_hex(password);
@@ -206,23 +226,21 @@ Result<void> revoke_tokens(OfflineStore& store, const std::string& user) {
 
 Result<void> revoke(OfflineStore& store, const TokensToRevoke& tokens) {
   store::RevokeTokens operation;
-  if (tokens.issuer.empty() && tokens.before.empty()) {
+  if (!tokens.issuer && !tokens.issuer_id && !tokens.before) {
     return fail(Errc::invalid, "name an issuer, a time, or both");
   }
+  if (tokens.issuer && tokens.issuer_id) return fail(Errc::invalid, "name one issuer");
   std::string whose = "everybody's tokens";
-  if (!tokens.issuer.empty()) {
-    // Who has been deleted is known by its id only.
-    const auto issuer = find(store, tokens.issuer);
-    if (!issuer && issuer.error().code != Errc::not_found) return std::unexpected(issuer.error());
-    if (!issuer && !store::UserId::fits(tokens.issuer)) return std::unexpected(issuer.error());
-    operation.issuer = issuer ? issuer->id : store::UserId(tokens.issuer);
-    whose = "the tokens issued by " + std::string(operation.issuer.view()) +
-            (issuer ? " (" + issuer->username + ")" : ", who is no user or not any more");
+  if (tokens.issuer || tokens.issuer_id) {
+    auto issuer = issuer_of(store, tokens);
+    if (!issuer) return std::unexpected(std::move(issuer).error());
+    operation.issuer = *issuer;
+    whose = "the tokens issued by " + std::string(issuer->view());
   }
-  if (!tokens.before.empty()) {
-    operation.before_ms = api::parse_iso_time(tokens.before);
-    if (!operation.before_ms || *operation.before_ms > core::SystemClock().wall_ms()) {
-      return fail(Errc::invalid, "'" + tokens.before +
+  if (tokens.before) {
+    operation.before_ms = api::parse_iso_time(*tokens.before);
+    if (!operation.before_ms || *operation.before_ms > store.latest_bound_ms()) {
+      return fail(Errc::invalid, "'" + *tokens.before +
                                      "' is no moment that has passed, as in 2026-01-31T23:59:59Z");
     }
     whose += " before " + time_text(*operation.before_ms);

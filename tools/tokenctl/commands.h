@@ -2,6 +2,7 @@
 // What tokenctl can do, each a function that prints what came of it. A user is named by its id or
 // its username.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,10 +31,15 @@ core::Result<void> remove_role(OfflineStore& store, const std::string& user,
                                const std::string& role);
 core::Result<void> revoke_tokens(OfflineStore& store, const std::string& user);
 
-// Which tokens end at once, whoever holds them (store/revocation_floors.h).
+// Which tokens end at once, whoever holds them (store/revocation_floors.h). What is given must say
+// something: an empty text is refused, because none means more.
 struct TokensToRevoke {
-  std::string issuer = {};  // who issued them; empty: everybody's
-  std::string before = {};  // RFC 3339; empty: all of the issuer's up to now
+  // Who issued them: a user by id or username, or the id of anybody, who may have been deleted. At
+  // most one of these; none: everybody's.
+  std::optional<std::string> issuer = std::nullopt;
+  std::optional<std::string> issuer_id = std::nullopt;
+  // As api::parse_iso_time reads it; none: all of the issuer's up to now.
+  std::optional<std::string> before = std::nullopt;
 };
 core::Result<void> revoke(OfflineStore& store, const TokensToRevoke& tokens);
 

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <functional>
 #include <iostream>
+#include <optional>
 #include <string>
 
 #include "tools/tokenctl/commands.h"
@@ -74,10 +75,18 @@ void add_commands(CLI::App& app, Words& words, Command& chosen) {
   CLI::App* revoke_command =
       add(app, "revoke", "Revoke all that an issuer issued, or all before a time, or both", chosen,
           [&words](OfflineStore& store) { return revoke(store, words.to_revoke); });
-  revoke_command->add_option("--issuer", words.to_revoke.issuer,
-                             "Id or username; its own logins and personal tokens stay");
-  revoke_command->add_option("--before", words.to_revoke.before,
-                             "As in 2026-01-31T23:59:59Z; without an issuer: everybody's tokens");
+  // CLI11 reads an empty text into an optional as none.
+  const auto into = [](std::optional<std::string>& word) {
+    return [&word](const std::string& text) { word = text; };
+  };
+  TokensToRevoke& to_revoke = words.to_revoke;
+  revoke_command->add_option_function("--issuer", std::function(into(to_revoke.issuer)),
+                                      "Id or username; its own logins and personal tokens stay");
+  revoke_command->add_option_function("--issuer-id", std::function(into(to_revoke.issuer_id)),
+                                      "The same by id, also of one who was deleted");
+  revoke_command->add_option_function(
+      "--before", std::function(into(to_revoke.before)),
+      "As in 2026-01-31T23:59:59Z; without an issuer: everybody's tokens");
 
   CLI::App* user = app.add_subcommand("user", "Users, named by id or username");
   user->require_subcommand(1);

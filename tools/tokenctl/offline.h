@@ -5,6 +5,8 @@
 //
 // Concurrency: one thread.
 
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,6 +41,10 @@ class OfflineStore {
   void run(store::Write& operation);
 
   [[nodiscard]] const store::Database& database() const noexcept { return *database_; }
+  // As Store::latest_bound_ms(), of this moment.
+  [[nodiscard]] std::int64_t latest_bound_ms() const noexcept {
+    return std::max(clock_.wall_ms(), committer_->last_issued_ms() + 1);
+  }
   // Live dated tokens.
   [[nodiscard]] std::size_t live_tokens() const noexcept { return committer_->indexed_tokens(); }
 
