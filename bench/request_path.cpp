@@ -83,6 +83,7 @@ class DiscardingDatabase final : public store::Database {
   core::Result<std::string> last_key(store::Family family) const override {
     return kept_.last_key(family);
   }
+  std::uint64_t bytes_of(store::Family family) const override { return kept_.bytes_of(family); }
   std::unique_ptr<store::Batch> make_batch() const override {
     return std::make_unique<CountingBatch>(*this);
   }

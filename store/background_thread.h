@@ -1,11 +1,13 @@
 #pragma once
 // A thread that does one kind of work whenever it is woken, e.g. a file that has to be ready before
-// it is needed. Wakes that come while it works make it work once more.
+// it is needed, and after each period without a wake, if it was given one. Wakes that come while it
+// works make it work once more.
 //
 // start() and stop() from one thread, wake() from any.
 
 #include <pthread.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -25,9 +27,11 @@ class BackgroundThread {
   BackgroundThread(const BackgroundThread&) = delete;
   BackgroundThread& operator=(const BackgroundThread&) = delete;
 
-  // `name`: at most 15 characters. Errc::io: the system has no more threads.
-  [[nodiscard]] core::Result<void> start(const char* name, std::function<void()> work) {
+  // `name`: at most 15 characters. `period` 0: none. Errc::io: the system has no more threads.
+  [[nodiscard]] core::Result<void> start(const char* name, std::function<void()> work,
+                                         std::chrono::seconds period = {}) {
     work_ = std::move(work);
+    period_ = period;
     try {
       thread_ = std::thread([this] { run(); });
     } catch (const std::system_error& error) {
@@ -61,7 +65,12 @@ class BackgroundThread {
     for (;;) {
       {
         std::unique_lock guard(mutex_);
-        wakes_.wait(guard, [this] { return wanted_ || stops_; });
+        const auto is_due = [this] { return wanted_ || stops_; };
+        if (period_.count() > 0) {
+          wakes_.wait_for(guard, period_, is_due);
+        } else {
+          wakes_.wait(guard, is_due);
+        }
         if (stops_) return;
         wanted_ = false;
       }
@@ -70,6 +79,7 @@ class BackgroundThread {
   }
 
   std::function<void()> work_;
+  std::chrono::seconds period_{};
   std::thread thread_;
   std::mutex mutex_;  // guards the two below
   std::condition_variable wakes_;

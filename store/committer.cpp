@@ -21,7 +21,8 @@ struct Committer::Impl {
                given_options.settings,
                given_options.given_settings,
                given_options.personal_tokens_per_user_max,
-               given_options.idempotency_window_ms}) {}
+               given_options.idempotency_window_ms,
+               given_options.idempotency_bytes_max}) {}
 
   // A batch on its way to the disk, and whom it answers.
   struct Flight {
@@ -130,6 +131,9 @@ bool Committer::Impl::begin_batch() noexcept {
   free_broadcasts.pop_back();
   ++flights_under_way;
   write_batch(flight);
+  // Before anybody can know of its tokens, by an answer or because a repetition finds the record of
+  // their request: a token that a client holds is never "from the future". Too early does no harm.
+  last_issued_ms.store(rules.last_locator().issued_ms(), std::memory_order_release);
   flight.submitted = flight.batch->count() > 0;
   if (flight.submitted) {
     if (auto submitted = database.submit(*flight.batch); !submitted) {
@@ -179,8 +183,6 @@ bool Committer::Impl::finish_batches() noexcept {
       }
       if (!*collected) return finished;
     }
-    // Before any answer: a token that a client holds is never "from the future".
-    last_issued_ms.store(rules.last_locator().issued_ms(), std::memory_order_release);
     rules.end_batch(flight.number);
     counters.tokens_removed += flight.broadcast->removed_tokens.size();
     invalidate_and_answer(flight);

@@ -56,6 +56,9 @@ struct CommitterOptions {
   std::size_t personal_tokens_per_user_max = 100;  // at most kPersonalTokensMax
   // How long a request may be repeated with its Idempotency-Key, from the first on.
   std::int64_t idempotency_window_ms = kIdempotencyWindowMsDefault;
+  // What is kept of such requests, on the disk and until compaction has removed it; a batch may
+  // pass it. Beyond it no request with a new key is begun.
+  std::uint64_t idempotency_bytes_max = kIdempotencyBytesMaxDefault;
   // Where nothing is stored; of those given, whatever is stored.
   Settings settings = {};
   SettingSet given_settings = {};
@@ -93,7 +96,8 @@ class Committer {
   [[nodiscard]] bool healthy() const noexcept;
   // Why it is not healthy; for the operator.
   [[nodiscard]] const std::string& failure() const noexcept;
-  // No token that exists was issued later than this. Moves before any answer leaves.
+  // No token that anybody can know was issued later than this. Moves before what makes a token
+  // known (its answer, or the record of its request) leaves or can be read.
   [[nodiscard]] std::int64_t last_issued_ms() const noexcept;
   [[nodiscard]] const Identity& identity() const noexcept;
   // As of open(); afterwards each core has its own copy.

@@ -65,6 +65,9 @@ class Database {
       const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
   // The greatest key of a family; empty when it has none.
   [[nodiscard]] virtual core::Result<std::string> last_key(Family family) const = 0;
+  // About how many bytes what is visible of a family takes, dead versions included. Does not read
+  // the disk, but is too dear to be asked for each operation.
+  [[nodiscard]] virtual std::uint64_t bytes_of(Family family) const = 0;
 
   [[nodiscard]] virtual std::unique_ptr<Batch> make_batch() const = 0;
   // Begins to make the batch durable: all of it or nothing. The batch must stay as it is until it

@@ -1,5 +1,6 @@
 // What is known of a request that carries a key. Memory is asked first; as long as the request is
-// young, it knows, and that there is nothing it always knows (a Bloom filter says so).
+// young, it knows, and that there is nothing it mostly knows (a Bloom filter errs once in a
+// hundred).
 
 #include "store/idempotency.h"
 #include "store/store_impl.h"

@@ -18,7 +18,7 @@
 //       10     32  SHA-256 of what was asked for
 //       42      8  expires: of its tokens
 //       50      4  items; of each:
-//                  outcome (1): 0 a token, 1 invalid, 2 not found, 3 refused
+//                  outcome (1): 0 a token, 1 invalid, 2 not found, 3 refused, 4 corrupt
 //                  of a token: its locator (12), and its user's id as text8, if not flagged
 //
 // The key is the request's name (16) and the number of the first item, 4 bytes big-endian.
@@ -35,7 +35,7 @@ constexpr std::string_view kNamesPurpose = "tokend idempotency name";
 constexpr std::string_view kSecretsPurpose = "tokend idempotency secret";
 
 // In the order of their codes, from 1.
-constexpr std::array kRefusals = {Errc::invalid, Errc::not_found, Errc::refused};
+constexpr std::array kRefusals = {Errc::invalid, Errc::not_found, Errc::refused, Errc::corrupt};
 
 std::string_view view(std::span<const std::uint8_t> bytes) noexcept {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};

@@ -31,14 +31,17 @@
 #include <vector>
 
 #include "core/error.h"
+#include "store/issuing_policy.h"
 #include "store/token.h"
 
 namespace tokend::store {
 
 inline constexpr std::int64_t kIdempotencyWindowMsDefault = 24LL * 3600 * 1000;
 inline constexpr std::int64_t kIdempotencyWindowMsMax = 7 * kIdempotencyWindowMsDefault;
+inline constexpr std::uint64_t kIdempotencyBytesMaxDefault = 16ULL << 30;
 
-// What became of an item: a token, or why there is none (invalid, not_found or refused).
+// What became of an item: a token, or why there is none: invalid, not_found, refused, or corrupt
+// where its user's record is.
 struct KeyedItem {
   std::expected<void, core::Errc> result;
   Locator locator;
@@ -61,8 +64,8 @@ struct KeyedRequest {
 
   // In.
   Digest asked{};  // of all that makes a request the same
-  // Items that fail for their own sake are kept as well: the request is answered as a whole. Else
-  // what fails leaves nothing.
+  // Items that fail for their own or their user's sake are kept as well: the request is answered as
+  // a whole. Else what fails leaves nothing.
   bool keeps_refusals = false;
   // Every item is asked for by its user's id: the ids need not be kept.
   bool names_users = false;
@@ -80,8 +83,9 @@ struct KeyedRequest {
     std::uint32_t count = 0;
     std::int64_t expires_ms = 0;
     std::string items;
-    // Why all further operations fail.
+    // Why all further operations fail, and of `refused` the bound.
     std::optional<core::Errc> stopped;
+    BrokenBound broken_bound = BrokenBound::none;
   };
   Part part;
 

@@ -1,10 +1,10 @@
 #pragma once
 // The database as the batch under construction and those on their way to the disk will leave it:
-// what the committer reads while it writes. Only the few small families that it reads back are kept
-// here (users, names, e-mails); tokens are written and never read.
+// what the committer reads while it writes. Only what it reads back is kept here (users, names,
+// e-mails, parts of keyed requests); tokens are written and never read.
 //
 // Concurrency: the committer's thread. A change is kept until its batch is visible in the database;
-// batches that only issue cost nothing here.
+// batches that only issue, without keys, cost nothing here.
 
 #include <cstdint>
 #include <optional>

@@ -195,6 +195,18 @@ Result<std::string> RocksDatabase::last_key(Family family) const {
   return last;
 }
 
+// Of the tokens without their tail.
+std::uint64_t RocksDatabase::bytes_of(Family family) const {
+  std::uint64_t sum = 0;
+  for (const std::string& property : {rocksdb::DB::Properties::kLiveSstFilesSize,
+                                      rocksdb::DB::Properties::kCurSizeAllMemTables}) {
+    std::uint64_t bytes = 0;
+    CHECK(impl_->database->GetIntProperty(impl_->handle(family), property, &bytes));
+    sum += bytes;
+  }
+  return sum;
+}
+
 std::unique_ptr<Batch> RocksDatabase::make_batch() const {
   return std::make_unique<RocksBatch>(impl_->families, impl_->last_token_key);
 }

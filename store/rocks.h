@@ -38,7 +38,9 @@ struct RocksOptions {
   // destroys nothing.
   std::int64_t expired_kept_ms = 24LL * 3600 * 1000;
   std::int64_t rewrite_after_s = 30LL * 24 * 3600;  // so that old files lose their expired tokens
-  std::size_t spare_bytes_at_start = 4U << 20;      // free on the disk, beside the logs once more
+  // Likewise what is kept of keyed requests, most of which is soon forgotten.
+  std::int64_t idempotency_rewrite_after_s = 24LL * 3600;
+  std::size_t spare_bytes_at_start = 4U << 20;  // free on the disk, beside the logs once more
   // Goes on with what lies before the damage in the journal, whose files are copied to
   // `damaged-journal` first.
   bool accept_log_damage = false;
@@ -61,6 +63,7 @@ class RocksDatabase final : public Database {
       const std::function<bool(std::string_view key, std::string_view value)>& visit)
       const override;
   [[nodiscard]] core::Result<std::string> last_key(Family family) const override;
+  [[nodiscard]] std::uint64_t bytes_of(Family family) const override;
   [[nodiscard]] std::unique_ptr<Batch> make_batch() const override;
   [[nodiscard]] core::Result<void> submit(Batch& batch) override;
   [[nodiscard]] core::Result<bool> collect() override;

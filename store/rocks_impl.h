@@ -50,6 +50,7 @@ struct RocksDatabase::Impl {
   core::Result<void> apply(RocksBatch& batch);
   core::Result<void> start_threads();
   void keep();
+  void rewrite_old_files();
   core::Result<void> checkpoint();
   core::Result<void> prepare_ingestion();
   core::Result<void> hand_over_tail();

@@ -1,5 +1,8 @@
+#include <rocksdb/experimental.h>
 #include <rocksdb/write_batch.h>
 
+#include <algorithm>
+#include <chrono>
 #include <random>
 #include <string>
 #include <string_view>
@@ -146,14 +149,28 @@ core::Result<void> RocksDatabase::Impl::start_threads() {
     // What fails here fails again in the append that finds no file, which says so.
     if (!journal->make_spare()) return;
   });
-  return started ? keeper.start("keeper", [this] { keep(); }) : started;
+  // Also where nothing is written any more, because files grow old all the same.
+  constexpr std::int64_t kLooksPerRewrite = 24;
+  const std::chrono::seconds period(
+      std::max<std::int64_t>(options.idempotency_rewrite_after_s / kLooksPerRewrite, 1));
+  return started ? keeper.start("keeper", [this] { keep(); }, period) : started;
 }
 
 // A table that cannot be written ends all commits, by closing the tail; a checkpoint that fails
 // otherwise claims nothing and is tried again when the next file of the journal is full.
 void RocksDatabase::Impl::keep() {
+  rewrite_old_files();
   const bool is_long = journal->unreleased_bytes() > options.journal_bytes_max;
   if (!(is_long ? checkpoint() : hand_over_tail())) return;
+}
+
+// RocksDB looks for files that have become old only when their family gets another file. To suggest
+// a range that has no key makes it look as well; the rewriting is then its own threads'.
+void RocksDatabase::Impl::rewrite_old_files() {
+  const rocksdb::Slice nothing;
+  CHECK(rocksdb::experimental::SuggestCompactRange(database.get(), handle(Family::idempotency),
+                                                   &nothing, &nothing)
+            .ok());
 }
 
 }  // namespace tokend::store

@@ -6,12 +6,6 @@
 #include "store/token.h"
 
 namespace tokend::store {
-namespace {
-
-constexpr std::int64_t kIdempotencyRewriteAfterS = 24LL * 3600;
-
-}  // namespace
-
 bool ExpiryFilter::Filter(int /*level*/, const rocksdb::Slice& /*key*/, const rocksdb::Slice& value,
                           std::string* /*new_value*/, bool* /*value_changed*/) const {
   const auto expires_ms = expiry_of_({value.data(), value.size()});
@@ -74,7 +68,8 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const RocksOptions& o
     if (family == Family::idempotency) {
       // Most of it is forgotten before it is read, so that its files are rewritten for.
       rocks.compaction_filter = &expiry.idempotency;
-      rocks.periodic_compaction_seconds = static_cast<std::uint64_t>(kIdempotencyRewriteAfterS);
+      rocks.periodic_compaction_seconds =
+          static_cast<std::uint64_t>(options.idempotency_rewrite_after_s);
     }
   }
   rocks.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));

@@ -273,9 +273,8 @@ std::size_t WriteRules::batch_bytes() const noexcept {
   // A token's record is longest with two ids and a name; a removal is a key and a little more.
   constexpr std::size_t kIssuedBytesMax = 256 + kPersonalTokenNameBytesMax;
   constexpr std::size_t kRemovedBytes = 24;
-  constexpr std::size_t kPartBytes = 96;  // beside its items
   return batch_->bytes() + issued_.size() * kIssuedBytesMax + removed_.size() * kRemovedBytes +
-         keyed_bytes_ + keyed_.size() * kPartBytes;
+         part_bytes();
 }
 
 void WriteRules::finish_batch() {

@@ -40,6 +40,7 @@ struct WriteRulesOptions {
   SettingSet given_settings;
   std::size_t personal_tokens_per_user_max;
   std::int64_t idempotency_window_ms;
+  std::uint64_t idempotency_bytes_max;
 };
 
 class WriteRules {
@@ -124,6 +125,9 @@ class WriteRules {
   // store/write_rules_keyed.cpp.
   Outcome issue_keyed(IssueToken& operation, Broadcast& broadcast);
   Outcome begin_part(KeyedRequest& request);
+  [[nodiscard]] bool is_full_of_parts();
+  // About as many as the parts of the batch will have.
+  [[nodiscard]] std::size_t part_bytes() const noexcept;
   void write_parts();
 
   // Sets operation.broken_bound.
@@ -174,6 +178,11 @@ class WriteRules {
   std::vector<KeyedRequest*> keyed_;
   std::set<KeyedRequest::Name> keyed_names_;
   std::size_t keyed_bytes_ = 0;
+  // Of all parts, about: as last measured (with what may have been under way then), and written
+  // since.
+  std::uint64_t stored_part_bytes_ = 0;
+  std::uint64_t written_part_bytes_ = 0;
+  std::int64_t parts_measured_ms_ = 0;
   std::int64_t now_ms_ = 0;
   Locator committed_locator_;
   std::uint64_t committed_users_ = 0;

@@ -7,15 +7,39 @@
 // this item and all behind it. That answer leaves, as any, when its batch and all before it are
 // durable: by then the part can be read, so whoever looks again sees more than before.
 //
-// This look-up does not wait for the disk: the core has asked for the same part just now, so it is
-// in memory if it is there at all, and a Bloom filter knows that it is not.
+// This look-up hardly ever waits for the disk. Of the first part that it begins, the core has asked
+// just now; for those behind it, which nobody has asked for, the Bloom filters of most files say
+// that they are not there.
 
 #include "store/idempotency.h"
 #include "store/write_rules.h"
 
 namespace tokend::store {
+namespace {
 
 using core::Errc;
+
+// How old the measure of what is stored may be.
+constexpr std::int64_t kMeasuredForMs = 1'000;
+
+// Whether a repetition would be told the same for the sake of what it asks for: of the target, or
+// of what the policies say of it.
+bool is_of_the_item(const IssueToken& operation, Errc code) noexcept {
+  if (code == Errc::refused) {
+    switch (operation.broken_bound) {
+      case BrokenBound::none:  // the target is inactive
+      case BrokenBound::target_roles:
+      case BrokenBound::admins:
+      case BrokenBound::lifetime: return true;
+      case BrokenBound::shown_token: return false;  // the caller's own: its next one may repeat
+    }
+    return false;
+  }
+  // `corrupt` is the target's record: it must not keep those behind it from their tokens.
+  return code == Errc::invalid || code == Errc::not_found || code == Errc::corrupt;
+}
+
+}  // namespace
 
 WriteRules::Outcome WriteRules::begin_part(KeyedRequest& request) {
   // What has been forgotten since it was looked up is not gone on with.
@@ -29,8 +53,12 @@ WriteRules::Outcome WriteRules::begin_part(KeyedRequest& request) {
   if (*found == Found::yes) {
     const auto ends_ms = window_end_of_part(value_);
     if (!ends_ms) return std::unexpected(Errc::corrupt);
-    if (*ends_ms > now_ms_) return std::unexpected(Errc::exists);
+    // Behind the first, one of another window is no part of this chain (store/find_keyed.cpp): it
+    // is left from before the clock was set back, and is replaced.
+    const bool is_of_the_chain = request.part.next_item == 0 || *ends_ms == request.window_ends_ms;
+    if (is_of_the_chain && *ends_ms > now_ms_) return std::unexpected(Errc::exists);
   }
+  if (is_full_of_parts()) return std::unexpected(Errc::full);
   if (!keyed_names_.insert(request.name).second) return std::unexpected(Errc::exists);
   if (request.window_ends_ms == 0) {
     request.window_ends_ms = now_ms_ + options_.idempotency_window_ms;
@@ -47,15 +75,17 @@ WriteRules::Outcome WriteRules::issue_keyed(IssueToken& operation, Broadcast& br
   if (!part.stopped && !part.is_open) {
     if (const Outcome begun = begin_part(request); !begun) part.stopped = begun.error();
   }
-  if (part.stopped) return std::unexpected(*part.stopped);
   Outcome outcome = operation.result;
+  if (part.stopped) {
+    if (!outcome) return outcome;
+    operation.broken_bound = part.broken_bound;
+    return std::unexpected(*part.stopped);
+  }
   if (outcome) outcome = issue(operation, broadcast);
-  const bool is_refusal =
-      !outcome && (outcome.error() == Errc::invalid || outcome.error() == Errc::not_found ||
-                   outcome.error() == Errc::refused);
-  if (!outcome && !(is_refusal && request.keeps_refusals)) {
+  if (!outcome && !(request.keeps_refusals && is_of_the_item(operation, outcome.error()))) {
     // The parts have no gaps: what comes behind is as undecided as this one.
     part.stopped = outcome.error();
+    part.broken_bound = operation.broken_bound;
     return outcome;
   }
   if (outcome) part.expires_ms = operation.expires_ms;
@@ -68,7 +98,25 @@ WriteRules::Outcome WriteRules::issue_keyed(IssueToken& operation, Broadcast& br
   return outcome;
 }
 
+std::size_t WriteRules::part_bytes() const noexcept {
+  constexpr std::size_t kPartBytes = 96;  // beside its items
+  return keyed_bytes_ + keyed_.size() * kPartBytes;
+}
+
+// What batches under way carry is not in the database yet, so what was written since the last
+// measure is counted until the next one.
+bool WriteRules::is_full_of_parts() {
+  const std::int64_t age_ms = now_ms_ - parts_measured_ms_;
+  if (age_ms < 0 || age_ms >= kMeasuredForMs) {
+    stored_part_bytes_ = database_.bytes_of(Family::idempotency) + written_part_bytes_;
+    written_part_bytes_ = 0;
+    parts_measured_ms_ = now_ms_;
+  }
+  return stored_part_bytes_ + written_part_bytes_ + part_bytes() >= options_.idempotency_bytes_max;
+}
+
 void WriteRules::write_parts() {
+  written_part_bytes_ += part_bytes();
   for (KeyedRequest* request : keyed_) {
     KeyedRequest::Part& part = request->part;
     part.is_open = false;

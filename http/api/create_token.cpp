@@ -66,7 +66,7 @@ void CreateToken::run(const Body& body, const store::User* user) noexcept {
   }
   if (!read_lifetime(body, lifetime_ms_)) return refuse_lifetime(lifetime_ms_max());
   if (has_key()) return run_keyed(*target);
-  find_target(*target);
+  if (count_for_policies(1)) find_target(*target);
 }
 
 void CreateToken::run_keyed(const Target& target) noexcept {
@@ -77,6 +77,7 @@ void CreateToken::run_keyed(const Target& target) noexcept {
 }
 
 void CreateToken::look_key_up() noexcept {
+  if (++keyed_->look_ups > kKeyLookUpsMax) return fail(core::Errc::full);
   keyed_->find.then<&CreateToken::on_key_looked_up>(*this);
   store().find_keyed(keyed_->find);
 }
@@ -84,7 +85,10 @@ void CreateToken::look_key_up() noexcept {
 void CreateToken::on_key_looked_up() noexcept {
   if (!keyed_->find.result) return refuse_key(keyed_->find.result.error());
   store::KeyedRequest& keyed = keyed_->request;
-  if (keyed.items.empty()) return find_target({keyed_->key, keyed_->value});
+  if (keyed.items.empty()) {
+    if (count_for_policies(*keyed_, 1)) find_target({keyed_->key, keyed_->value});
+    return;
+  }
   const store::UserId user = keyed.items.front().user;
   // The target's name may have been another's then.
   if (user != caller().id && !allows(store::Permission::user_generate_access_token)) {
@@ -94,7 +98,6 @@ void CreateToken::on_key_looked_up() noexcept {
 }
 
 void CreateToken::find_target(const Target& target) noexcept {
-  if (!count_for_policies(1)) return;
   // Whether an id is somebody's and active is decided where the token is made: the committer knows
   // everyone whom it issues for, so looking here as well would only cost.
   if (target.key == store::UserKey::id) {

@@ -10,8 +10,9 @@
 // what users.createToken is for. So is a request for more tokens than the rate of a policy allows.
 //
 // With an Idempotency-Key the same request gets the same answer again. What is kept of the first
-// one (store/idempotency.h) are the tokens, and the errors that are a user's own; an entry that
-// failed by the store's fault, or that a crash was faster than, is issued by the repetition.
+// one (store/idempotency.h) are the tokens, and the errors that are a user's own, a damaged record
+// among them; an entry that else failed by the store's fault, those behind it, and what a crash was
+// faster than, are issued by the repetition.
 //
 // Operation: the users are taken into slices, the usernames among them looked up a slice a turn,
 // and all is handed to the committer in one turn, so that it makes as few batches of it as its
@@ -165,6 +166,7 @@ void CreateTokens::run(const Body& body, const store::User*) noexcept {
 }
 
 void CreateTokens::look_key_up() noexcept {
+  if (++bulk_->keyed->look_ups > kKeyLookUpsMax) return fail(core::Errc::full);
   bulk_->slices.clear();
   bulk_->keyed->find.then<&CreateTokens::on_key_looked_up>(*this);
   store().find_keyed(bulk_->keyed->find);
@@ -177,7 +179,8 @@ void CreateTokens::on_key_looked_up() noexcept {
 }
 
 void CreateTokens::begin() noexcept {
-  if (!count_for_policies(bulk_->ends.size() - kept())) return;
+  const std::size_t left = bulk_->ends.size() - kept();
+  if (!(bulk_->keyed ? count_for_policies(*bulk_->keyed, left) : count_for_policies(left))) return;
   bulk_->resolve.then<&CreateTokens::on_resolved>(*this);
   take_next();
 }

@@ -4,6 +4,7 @@
 // say of it and of the rate (store/issuing_policy.h). The committer keeps the bounds on targets,
 // and on the lifetime once more.
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -11,6 +12,10 @@
 #include "store/idempotency.h"
 
 namespace tokend::api {
+
+// How often one request looks its key up, because others with the key were faster, before it is
+// answered 503. The second time finds them, unless they failed half-way.
+inline constexpr std::uint32_t kKeyLookUpsMax = 8;
 
 class IssuingCall : public Call {
  public:
@@ -49,7 +54,16 @@ class IssuingCall : public Call {
   struct Keyed {
     store::KeyedRequest request;
     store::FindKeyed find;
+    std::uint32_t look_ups = 0;
+    std::size_t counted = 0;  // for the policies
   };
+  // The same for one with a key, which may come here again: counts only what it has not yet.
+  [[nodiscard]] bool count_for_policies(Keyed& keyed, std::size_t tokens) noexcept {
+    if (tokens <= keyed.counted) return true;
+    const std::size_t more = tokens - keyed.counted;
+    keyed.counted = tokens;
+    return count_for_policies(more);
+  }
   // In run() only.
   [[nodiscard]] bool has_key() const noexcept {
     return request().has(http::Header::idempotency_key);

@@ -136,7 +136,10 @@ struct Traffic::IssueKeyed final : Question {
       return leave();
     }
     if (!request.items.empty()) {
-      answer(store().token_of(request, 0));
+      const store::KeyedItem& item = request.items[0];
+      // Issued at some time since the order was given, perhaps in a former life.
+      answer(store().token_of(request, 0), item.locator, item.expires_ms, ordered().certain,
+             ordered().first_asked);
       return leave();
     }
     request.begin_part();
@@ -148,32 +151,34 @@ struct Traffic::IssueKeyed final : Question {
     store().write(*operation);
   }
   void on_issued() {
-    Oracle& oracle = traffic.oracle_;
     if (traffic.judge_write(*operation, asked)) {
-      answer(operation->token);
-      const bool undisturbed = certain && !known().changing && known().changed < asked &&
-                               oracle.bulk_under_way == 0 && oracle.bulk_changed < asked;
-      known().tokens.push_back(oracle.tokens.size());
-      oracle.tokens.push_back({.user = user,
-                               .issuer = user,
-                               .text = operation->token,
-                               .locator = operation->locator,
-                               .expires_ms = operation->expires_ms,
-                               .name = {},
-                               .issued = oracle.tick(),
-                               .may_be_dead = !undisturbed});
+      answer(operation->token, operation->locator, operation->expires_ms, certain, asked);
       return leave();
     }
     if (operation->result.error() == core::Errc::exists) return look();
     if (operation->result.error() == core::Errc::unavailable) ++known().issues_unknown;
     leave();
   }
-  void answer(const store::TokenText& token) {
+  void answer(const store::TokenText& token, const store::Locator& locator, std::int64_t expires_ms,
+              bool was_certain, Event since) {
     if (ordered().answered) {
       ++traffic.repetitions_;
       if (*ordered().answered != token) traffic.fault("a repetition got another token");
+      return;
     }
     ordered().answered = token;
+    Oracle& oracle = traffic.oracle_;
+    const bool undisturbed = was_certain && !known().changing && known().changed < since &&
+                             oracle.bulk_under_way == 0 && oracle.bulk_changed < since;
+    known().tokens.push_back(oracle.tokens.size());
+    oracle.tokens.push_back({.user = user,
+                             .issuer = user,
+                             .text = token,
+                             .locator = locator,
+                             .expires_ms = expires_ms,
+                             .name = {},
+                             .issued = oracle.tick(),
+                             .may_be_dead = !undisturbed});
   }
   void leave() {
     --known().issues_under_way;
@@ -308,7 +313,10 @@ struct Traffic::RevokeBulk final : Question {
     traffic.end(*this);
   }
   // Whatever is issued from now on lies above its floor, if there is one.
-  void abandon() override { --traffic.oracle_.bulk_under_way; }
+  void abandon() override {
+    --traffic.oracle_.bulk_under_way;
+    traffic.oracle_.bulk_changed = traffic.oracle_.tick();
+  }
   Oracle::Bulk bulk;
   store::RevokeTokens operation;
 };

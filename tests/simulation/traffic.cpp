@@ -94,10 +94,13 @@ void Traffic::issue() {
 void Traffic::issue_keyed() {
   Dice& dice = world_.dice();
   if (orders_.empty() || dice.one_in(4)) {
-    orders_.push_back({.user = any_user(),
+    const std::size_t user = any_user();
+    orders_.push_back({.user = user,
                        .lifetime_ms = static_cast<std::int64_t>(
                            1 + dice.below(static_cast<std::size_t>(options_.lifetime_ms_max))),
-                       .answered = {}});
+                       .answered = {},
+                       .first_asked = oracle_.tick(),
+                       .certain = !oracle_.users[user].changing && oracle_.bulk_under_way == 0});
   }
   const std::size_t young = std::min(orders_.size(), kYoungOrders);
   begin(std::make_unique<IssueKeyed>(*this, orders_.size() - 1 - dice.below(young), any_core()))

@@ -79,6 +79,8 @@ class Traffic {
     std::size_t user = 0;
     std::int64_t lifetime_ms = 0;
     std::optional<store::TokenText> answered;
+    Event first_asked = 0;
+    bool certain = false;  // no change of the user, and none in bulk, was under way then
   };
 
   World& world_;

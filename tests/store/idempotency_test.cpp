@@ -74,6 +74,7 @@ TEST(IdempotencyPart, ComesBackAndADamagedOneDoesNot) {
         {.result = std::unexpected(Errc::invalid), .locator = {}, .user = {}},
         {.result = std::unexpected(Errc::not_found), .locator = {}, .user = {}},
         {.result = std::unexpected(Errc::refused), .locator = {}, .user = {}},
+        {.result = std::unexpected(Errc::corrupt), .locator = {}, .user = {}},
         {.result = {}, .locator = Locator::make(6, 1, 2), .user = UserId("bob")}};
     for (const KeyedItem& item : items) encode_item(item, names_users, request.part.items);
     request.part.count = static_cast<std::uint32_t>(items.size());
@@ -95,13 +96,13 @@ TEST(IdempotencyPart, ComesBackAndADamagedOneDoesNot) {
     for (std::size_t size = 0; size < bytes.size(); ++size) {
       EXPECT_FALSE(decode_part(bytes.substr(0, size))) << size;
     }
-    for (const auto& [at, value] : {std::pair{0U, '\x02'}, {1U, '\x02'}, {50U, '\x06'}}) {
+    for (const auto& [at, value] : {std::pair{0U, '\x02'}, {1U, '\x02'}, {50U, '\x07'}}) {
       std::string other = bytes;
       other[at] = value;  // the version, a flag, the count
       EXPECT_FALSE(decode_part(other)) << at;
     }
     std::string other = bytes;
-    other[54] = 4;  // the first outcome
+    other[54] = 5;  // the first outcome
     EXPECT_FALSE(decode_part(other));
     other = bytes;
     other[0] = 2;
@@ -399,6 +400,115 @@ TEST_F(Idempotency, WhatTheStoreFailedToIssueIsIssuedByTheRepetition) {
   EXPECT_EQ(parts(), 2U);
 }
 
+TEST_F(Idempotency, BehindWhatTheStoreFailedToIssueOwnErrorsStayOnesOwn) {
+  close();
+  options.indexed_tokens_max = 1;
+  open();
+  Client client(store(), root, "key", {alice, bob, alice, bob});
+  client.look();
+  settle();
+  client.ask();
+  client.operations[2]->result = std::unexpected(Errc::invalid);
+  settle();
+  const auto answers = client.answers();
+  EXPECT_EQ(answers[0].size(), kTokenCharacters);
+  EXPECT_EQ(answers[1], "full");
+  EXPECT_EQ(answers[2], "invalid");
+  EXPECT_EQ(answers[3], "full");
+}
+
+TEST_F(Idempotency, AUsersDamagedRecordKeepsNobodyElseFromATokenAndIsKept) {
+  restart();  // else the committer knew that she is active
+  const UserId carol = create("carol");
+  Asked<UpdateUser> deactivate;
+  deactivate.id = carol;
+  deactivate.active = false;
+  store().write(deactivate);
+  settle();
+  ASSERT_TRUE(deactivate.succeeded());
+  database.set(Family::users, alice.view(), "?");
+  const auto first = request(root, "key", {alice, carol, bob});
+  ASSERT_EQ(first.size(), 3U);
+  EXPECT_EQ(first[0], core::name_of(Errc::corrupt));
+  EXPECT_EQ(first[1], core::name_of(Errc::refused));
+  EXPECT_TRUE(authenticates_anywhere(first[2], bob));
+  EXPECT_EQ(request(root, "key", {alice, carol, bob}), first);
+  EXPECT_EQ(tokens_of(bob), 1U);
+}
+
+TEST_F(Idempotency, BeyondTheLimitOfWhatIsKeptNothingNewIsBegun) {
+  close();
+  options.idempotency_bytes_max = 200;
+  open();
+  const auto first = request(root, "one", {alice});
+  ASSERT_EQ(request(root, "two", {alice}).front().size(), kTokenCharacters);
+  EXPECT_EQ(request(root, "three", {alice}).front(), "full") << "what was written is counted";
+  clock.now_ms += 1'000;
+  EXPECT_EQ(request(root, "three", {alice}).front(), "full") << "and measured";
+  EXPECT_EQ(parts(), 2U);
+  EXPECT_EQ(request(root, "one", {alice}), first) << "what is known is answered";
+  EXPECT_EQ(issue(alice).text.size(), kTokenCharacters) << "without a key it does not matter";
+  restart();
+  EXPECT_EQ(request(root, "three", {alice}).front(), "full");
+  // As compaction does it.
+  Client one(store(), root, "one", {alice});
+  const auto batch = database.make_batch();
+  batch->remove(Family::idempotency, part_key(one.request.name, 0));
+  ASSERT_TRUE(database.commit(*batch));
+  clock.now_ms += 1'000;
+  EXPECT_EQ(request(root, "three", {alice}).front().size(), kTokenCharacters);
+}
+
+TEST_F(Idempotency, NoTokenIsFromTheFutureWhenItsRecordCanBeRead) {
+  clock.now_ms += 5'000;
+  database.disk_is_done = [] { return false; };
+  Client client(store(), root, "key", {alice});
+  client.look();
+  client.ask();
+  while (committer->step()) {
+  }
+  ASSERT_FALSE(client.operations[0]->times_done);
+  EXPECT_EQ(parts(), 0U);
+  EXPECT_EQ(client.operations[0]->locator.issued_ms(), clock.now_ms);
+  EXPECT_EQ(committer->last_issued_ms(), clock.now_ms);
+  database.disk_is_done = {};
+  settle();
+}
+
+TEST_F(Idempotency, PartsOfAWindowBeforeTheClockWasSetBackAreReplaced) {
+  close();
+  options.batch_operations_max = 1;
+  options.overlapping_operations_min = 1;
+  open();
+  const auto set_clock = [this](std::int64_t now_ms) {
+    clock.now_ms = now_ms;
+    for (auto& core : cores) core->clock.wall_ms = now_ms;
+  };
+  const std::int64_t begin_ms = clock.now_ms;
+  const std::vector<UserId> users = {alice, bob, alice};
+  const auto first = request(root, "key", users);
+  ASSERT_EQ(parts(), 3U);
+  set_clock(begin_ms + kWindowMs);
+  Client torn(store(), root, "key", users);
+  torn.look();
+  settle();
+  torn.ask(1);
+  settle();
+  set_clock(begin_ms + 1);
+  Client again(store(), root, "key", users);
+  again.look();
+  settle();
+  ASSERT_EQ(again.request.items.size(), 1U);
+  again.ask();
+  settle();
+  ASSERT_FALSE(again.came_second());
+  const auto answers = again.answers();
+  EXPECT_EQ(answers[0], torn.answers()[0]);
+  for (std::size_t item = 0; item < users.size(); ++item) EXPECT_NE(answers[item], first[item]);
+  EXPECT_EQ(request(root, "key", users), answers);
+  EXPECT_EQ(parts(), 3U);
+}
+
 TEST_F(Idempotency, ARequestOfSeveralBatchesIsFinishedByTheRepetitionAfterACrash) {
   close();
   options.batch_operations_max = 3;
@@ -509,6 +619,20 @@ TEST_P(IdempotencyModel, OneTokenAnItemWhateverHappens) {
     bool looks = true;
   };
   std::vector<UnderWay> clients;
+  // Whatever was answered, also again, authenticates from then on.
+  std::vector<std::pair<std::string, std::unique_ptr<Asked<Authenticate>>>> logins;
+  const auto authenticate = [&](const std::string& token) {
+    auto& [text, login] = logins.emplace_back(token, std::make_unique<Asked<Authenticate>>());
+    login->token = text;
+    login->user_id = alice.view();
+    store(below(2)).authenticate(*login);
+  };
+  const auto finish_logins = [&] {
+    std::erase_if(logins, [](const auto& login) {
+      EXPECT_TRUE(!login.second->done() || login.second->succeeded());
+      return login.second->done();
+    });
+  };
   const auto go_on = [&](UnderWay& at) {  // true: it has its answer
     Client& client = *at.client;
     if (at.looks) {
@@ -530,6 +654,9 @@ TEST_P(IdempotencyModel, OneTokenAnItemWhateverHappens) {
     if (!is_new) {
       EXPECT_EQ(known->second, answers) << "key " << at.key;
     }
+    for (const std::string& answer : answers) {
+      if (answer.size() == kTokenCharacters) authenticate(answer);
+    }
     return true;
   };
   for (int step = 0; step < 600; ++step) {
@@ -546,10 +673,13 @@ TEST_P(IdempotencyModel, OneTokenAnItemWhateverHappens) {
       default: committer->step();
     }
     std::erase_if(clients, go_on);
+    finish_logins();
+    clock.now_ms += static_cast<std::int64_t>(below(2));
     if (below(40) == 0) {
       readers.jobs.clear();
       close();
       clients.clear();
+      logins.clear();
       database.crash();
       open();
     }
@@ -561,6 +691,9 @@ TEST_P(IdempotencyModel, OneTokenAnItemWhateverHappens) {
     settle();
   }
   EXPECT_TRUE(clients.empty());
+  settle();
+  finish_logins();
+  EXPECT_TRUE(logins.empty());
   std::size_t items = 0;
   for (std::size_t key = 0; key < kKeys; ++key) {
     const auto users = users_of(key);
@@ -572,6 +705,7 @@ TEST_P(IdempotencyModel, OneTokenAnItemWhateverHappens) {
     items += static_cast<std::size_t>(std::ranges::count(users, alice));
     for (std::size_t item = 0; item < users.size(); ++item) {
       EXPECT_EQ(answers[item] == "not found", users[item] == nobody);
+      EXPECT_EQ(authenticates(answers[item], alice, below(2)), users[item] == alice);
     }
   }
   EXPECT_EQ(tokens_of(alice), items);

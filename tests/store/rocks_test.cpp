@@ -7,9 +7,12 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <string>
+#include <thread>
 
 #include "store/committer.h"
 #include "store/idempotency.h"
@@ -199,6 +202,51 @@ TEST_F(RocksTest, CompactionDropsKeyedRequestsLongForgottenAndOnlyThose) {
   for (const char* kept : {"forgotten", "known", "no record"}) {
     EXPECT_NE(read(Family::idempotency, kept), "no") << kept;
   }
+}
+
+TEST_F(RocksTest, WhatIsForgottenGoesThoughNothingIsWrittenAnyMore) {
+  options.idempotency_rewrite_after_s = 1;
+  options.expired_kept_ms = 0;
+  open();
+  const auto ending = [](std::int64_t at_ms) {
+    KeyedRequest request;
+    request.window_ends_ms = at_ms;
+    encode_item({.result = {}, .locator = {}, .user = UserId("u")}, false, request.part.items);
+    request.part.count = 1;
+    std::string bytes;
+    encode_part(request, bytes);
+    return bytes;
+  };
+  put(Family::idempotency, "forgotten", ending(clock.now_ms - 1));
+  put(Family::idempotency, "known", ending(clock.now_ms + 1));
+  open();  // it is in a table by now
+  ASSERT_NE(read(Family::idempotency, "forgotten"), "no");
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (read(Family::idempotency, "forgotten") != "no" &&
+         std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_EQ(read(Family::idempotency, "forgotten"), "no");
+  EXPECT_EQ(read(Family::idempotency, "known"), ending(clock.now_ms + 1));
+}
+
+TEST_F(RocksTest, BytesOfAFamilyAreThoseInMemoryAndInTables) {
+  open();
+  constexpr std::uint64_t kBytes = 512U << 10;
+  const std::uint64_t before = database->bytes_of(Family::idempotency);
+  std::string value(kBytes, 'x');
+  std::mt19937_64 engine(1);
+  for (char& byte : value) byte = static_cast<char>(engine());  // nothing to compress
+  put(Family::idempotency, "key", value);
+  EXPECT_GE(database->bytes_of(Family::idempotency), before + kBytes);
+  open();
+  EXPECT_GE(database->bytes_of(Family::idempotency), kBytes);
+  EXPECT_LT(database->bytes_of(Family::settings), kBytes);
+  const auto batch = database->make_batch();
+  batch->remove(Family::idempotency, "key");
+  ASSERT_TRUE(database->commit(*batch));
+  ASSERT_TRUE(database->compact());
+  EXPECT_LT(database->bytes_of(Family::idempotency), kBytes);
 }
 
 TEST_F(RocksTest, AFailedSyncIsFinalAndItsBatchInvisible) {

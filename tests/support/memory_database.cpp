@@ -66,6 +66,13 @@ core::Result<std::string> MemoryDatabase::last_key(Family family) const {
   return map(family).empty() ? std::string() : map(family).rbegin()->first;
 }
 
+std::uint64_t MemoryDatabase::bytes_of(Family family) const {
+  const std::lock_guard lock(mutex_);
+  std::uint64_t sum = 0;
+  for (const auto& [key, value] : map(family)) sum += key.size() + value.size();
+  return sum;
+}
+
 std::unique_ptr<store::Batch> MemoryDatabase::make_batch() const {
   return std::make_unique<MemoryBatch>();
 }

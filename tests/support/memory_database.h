@@ -43,6 +43,7 @@ class MemoryDatabase final : public store::Database {
       const std::function<bool(std::string_view key, std::string_view value)>& visit)
       const override;
   [[nodiscard]] core::Result<std::string> last_key(store::Family family) const override;
+  [[nodiscard]] std::uint64_t bytes_of(store::Family family) const override;
   [[nodiscard]] std::unique_ptr<store::Batch> make_batch() const override;
   [[nodiscard]] core::Result<void> submit(store::Batch& batch) override;
   [[nodiscard]] core::Result<bool> collect() override;

@@ -106,6 +106,7 @@ TEST_F(ConfigTest, DefaultsAreComplete) {
   EXPECT_EQ(config.tokens_per_user_max, 50U);
   EXPECT_EQ(config.personal_tokens_per_user_max, 100U);
   EXPECT_EQ(config.idempotency_window_ms, store::CommitterOptions().idempotency_window_ms);
+  EXPECT_EQ(config.idempotency_bytes_max, store::CommitterOptions().idempotency_bytes_max);
   EXPECT_FALSE(config.create_tokens_for_users);
   EXPECT_TRUE(config.settings.rate_limiter);
   EXPECT_EQ(config.settings.rate_limiter_calls_max, 10);

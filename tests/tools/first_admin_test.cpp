@@ -27,6 +27,7 @@ class FakeDatabase final : public store::Database {
   core::Result<std::string> last_key(store::Family family) const override {
     return family == store::Family::users ? last_user : std::string();
   }
+  std::uint64_t bytes_of(store::Family) const override { return 0; }
   std::unique_ptr<store::Batch> make_batch() const override { return nullptr; }
   core::Result<void> submit(store::Batch&) override { return {}; }
   core::Result<bool> collect() override { return true; }

@@ -45,6 +45,7 @@ struct Config {
   std::size_t tokens_per_user_max = 0;
   std::size_t personal_tokens_per_user_max = 0;
   std::int64_t idempotency_window_ms = 0;
+  std::size_t idempotency_bytes_max = 0;
   std::size_t tokens_max = 0;
 
   std::string admin_username;

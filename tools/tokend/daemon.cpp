@@ -91,6 +91,7 @@ store::CommitterOptions committer_options(const Config& config) {
   options.tokens_per_user_max = config.tokens_per_user_max;
   options.personal_tokens_per_user_max = config.personal_tokens_per_user_max;
   options.idempotency_window_ms = config.idempotency_window_ms;
+  options.idempotency_bytes_max = config.idempotency_bytes_max;
   options.indexed_tokens_max = config.tokens_max;
   options.settings = config.settings;
   options.given_settings = config.given_settings;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "http/api/issuing_call.h"
 #include "store/idempotency.h"
 #include "tests/http/api/harness.h"
 
@@ -373,6 +374,56 @@ TEST(IdempotencyKey, ARepetitionDoesNotCountForAPolicysRate) {
     EXPECT_EQ(world.post(kOne, with_key(world.admin(), "one"), by_id(alice)).body, one.body);
   }
   EXPECT_EQ(world.post(kOne, with_key(world.admin(), "another"), by_id(alice)).status, 429);
+}
+
+// The core's clock runs ahead of the committer's, so that the one has forgotten what the other one
+// still finds.
+TEST(IdempotencyKey, WhoComesSecondForEverIsRefusedInTheEndAndCountedOnce) {
+  for (const std::string_view path : {kOne, kMany}) {
+    World world;
+    const std::string alice = world.create_user("alice");
+    const Reply policy =
+        world.post("/api/v1/policies.update", world.admin(),
+                   R"({"policies":[{"_id":"admin","rateLimit":{"tokens":3,"window":"1h"}}]})");
+    ASSERT_EQ(policy.status, 200) << policy.body;
+    const std::string body = path == kOne ? by_id(alice) : list_of("userIds", {alice});
+    ASSERT_EQ(world.post(path, with_key(world.admin(), "key"), body).status, 200);
+    const std::int64_t committers_ms = world.clock.turn.wall_ms;
+    const std::int64_t cores_ms = committers_ms + store::kIdempotencyWindowMsDefault;
+    std::size_t look_ups = 0;
+    world.clock.turn.wall_ms = cores_ms;
+    world.database.memory_knows = [&](store::Family family, std::string_view) {
+      if (family == store::Family::idempotency) {
+        ++look_ups;
+        world.clock.turn.wall_ms = committers_ms;
+      }
+      return true;
+    };
+    world.database.during_disk_read = [&] { world.clock.turn.wall_ms = cores_ms; };
+    const Reply refused = world.post(path, with_key(world.admin(), "key"), body);
+    EXPECT_EQ(refused.status, 503) << refused.body;
+    EXPECT_EQ(look_ups, kKeyLookUpsMax);
+    world.database.memory_knows = {};
+    world.database.during_disk_read = {};
+    EXPECT_EQ(tokens_of(world, alice), 1U);
+    EXPECT_EQ(world.post(path, world.admin(), body).status, 200) << "two were counted";
+    EXPECT_EQ(world.post(path, world.admin(), body).status, 429);
+  }
+}
+
+TEST(IdempotencyKey, BeyondTheLimitOfWhatIsKeptTheAnswerIs503) {
+  auto committer_options = default_committer_options();
+  committer_options.idempotency_bytes_max = 1;
+  World world(default_options(), committer_options);
+  const std::string alice = world.create_user("alice");
+  const Reply first = world.post(kOne, with_key(world.admin(), "first"), by_id(alice));
+  EXPECT_EQ(first.status, 200);
+  for (const auto& [path, body] :
+       {std::pair{kOne, by_id(alice)}, std::pair{kMany, list_of("userIds", {alice})}}) {
+    EXPECT_EQ(world.post(path, with_key(world.admin(), "second"), body).status, 503);
+    EXPECT_EQ(world.post(path, world.admin(), body).status, 200);
+  }
+  EXPECT_EQ(world.post(kOne, with_key(world.admin(), "first"), by_id(alice)).body, first.body);
 }
 
 TEST(IdempotencyKey, WhenTheLookUpFailsNothingIsIssued) {
