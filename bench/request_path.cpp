@@ -80,6 +80,12 @@ class DiscardingDatabase final : public store::Database {
                               visit) const override {
     return kept_.scan(family, from, visit);
   }
+  core::Result<void> scan_back(
+      store::Family family, std::string_view before,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit)
+      const override {
+    return kept_.scan_back(family, before, visit);
+  }
   core::Result<std::string> last_key(store::Family family) const override {
     return kept_.last_key(family);
   }

@@ -27,11 +27,13 @@ class BackgroundThread {
   BackgroundThread(const BackgroundThread&) = delete;
   BackgroundThread& operator=(const BackgroundThread&) = delete;
 
-  // `name`: at most 15 characters. `period` 0: none. Errc::io: the system has no more threads.
+  // `name`: at most 15 characters. With a `period` it also works at the start and whenever nobody
+  // has woken it for so long. Errc::io: the system has no more threads.
   [[nodiscard]] core::Result<void> start(const char* name, std::function<void()> work,
                                          std::chrono::seconds period = {}) {
     work_ = std::move(work);
     period_ = period;
+    wanted_ = period.count() > 0;
     try {
       thread_ = std::thread([this] { run(); });
     } catch (const std::system_error& error) {
@@ -79,7 +81,7 @@ class BackgroundThread {
   }
 
   std::function<void()> work_;
-  std::chrono::seconds period_{};
+  std::chrono::seconds period_{};  // 0: only when woken
   std::thread thread_;
   std::mutex mutex_;  // guards the two below
   std::condition_variable wakes_;

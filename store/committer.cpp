@@ -22,7 +22,8 @@ struct Committer::Impl {
                given_options.given_settings,
                given_options.personal_tokens_per_user_max,
                given_options.idempotency_window_ms,
-               given_options.idempotency_bytes_max}) {}
+               given_options.idempotency_bytes_max,
+               given_options.audit}) {}
 
   // A batch on its way to the disk, and whom it answers.
   struct Flight {

@@ -62,6 +62,7 @@ struct CommitterOptions {
   // Where nothing is stored; of those given, whatever is stored.
   Settings settings = {};
   SettingSet given_settings = {};
+  bool audit = true;  // what changes is recorded (store/audit.h); issuances are the database's
 };
 
 struct CommitterParts {

@@ -31,8 +31,14 @@ enum class Family : std::uint8_t {
   settings,         // setting id -> value
   revocations,      // whose -> floor (store/revocation_floors.h)
   idempotency,      // name of a request and number of an item -> what became of some of its items
+  audit,            // locator -> AuditRecord
+  issuances,        // locator -> what remains of a token in the audit; see below
   count_,
 };
+
+// Nobody puts into `issuances`: each token that is put into `tokens` under a key greater than all
+// before it is there as well (store/token.h: append_issuance), in the same step, for ever, whatever
+// becomes of the token. It is there for whoever scans; get() does not know the newest ones.
 
 // How far a read may go.
 enum class Reach : std::uint8_t {
@@ -62,6 +68,11 @@ class Database {
   // Keys from `from` on, in order, until `visit` returns false. May read the disk.
   [[nodiscard]] virtual core::Result<void> scan(
       Family family, std::string_view from,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
+  // Keys below `before` (empty: all) in descending order, until `visit` returns false. May read the
+  // disk.
+  [[nodiscard]] virtual core::Result<void> scan_back(
+      Family family, std::string_view before,
       const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
   // The greatest key of a family; empty when it has none.
   [[nodiscard]] virtual core::Result<std::string> last_key(Family family) const = 0;

@@ -1,5 +1,6 @@
 // What is never done on a loop: lists, which read the disk, and passwords, which take their time.
 
+#include <algorithm>
 #include <vector>
 
 #include "store/password.h"
@@ -35,6 +36,24 @@ void Store::Impl::work(ListUsers& operation) const noexcept {
     if (!user) return fail(user.error().code);
     operation.users.push_back(*std::move(user));
   }
+}
+
+void Store::Impl::list_audit(ListAudit& operation) noexcept {
+  const std::int64_t kept_ms = options.audit_retention_ms;
+  if (kept_ms <= 0) {
+    operation.page = {};
+    operation.result = {};
+    return finish(operation);
+  }
+  if (kept_ms < parts.clock.wall_ms) {
+    operation.query.since_ms = std::max(operation.query.since_ms, parts.clock.wall_ms - kept_ms);
+  }
+  send_to_worker(parts.readers, operation);
+}
+
+void Store::Impl::work(ListAudit& operation) const noexcept {
+  const auto read = read_audit(parts.database, operation.query, operation.page);
+  if (!read) operation.result = std::unexpected(read.error().code);
 }
 
 void Store::Impl::work(ListPersonalTokens& operation) const noexcept {

@@ -22,6 +22,9 @@
 
 #include "core/error.h"
 #include "core/mailbox.h"
+#include "store/audit.h"
+#include "store/audit_pile.h"
+#include "store/audit_reader.h"
 #include "store/executor.h"
 #include "store/issuing_policy.h"
 #include "store/permission.h"
@@ -190,6 +193,12 @@ struct FindKeyed : BlockingOperation {
   std::int64_t now_ms = 0;  // the store's own
 };
 
+// A page of the audit, newest first.
+struct ListAudit : BlockingOperation {
+  AuditQuery query;
+  AuditPage page;
+};
+
 // ---- Writes. Durable before the continuation runs; revocations also acknowledged by all cores. --
 
 enum class WriteKind : std::uint8_t {
@@ -205,6 +214,7 @@ enum class WriteKind : std::uint8_t {
   update_permissions,
   update_setting,
   update_policies,
+  record_audit,
   collect_tokens,  // writes nothing
 };
 
@@ -216,6 +226,12 @@ struct Write : Operation {
   explicit Write(WriteKind write_kind) noexcept : kind(write_kind) {}
   const WriteKind kind;
   bool waited = false;  // the committer's: for all cores to acknowledge
+};
+
+// A write that enters the audit as its origin's. Issued tokens do so by their own records.
+struct AuditedWrite : Write {
+  using Write::Write;
+  Origin origin;
 };
 
 // Drops the user's oldest tokens beyond the limit in the same commit. Fails with not_found when
@@ -274,24 +290,25 @@ struct IssuePersonalToken : IssueToken {
 };
 
 // Fails with not_found when the user has no token of this name.
-struct RemovePersonalToken : Write {
-  RemovePersonalToken() noexcept : Write(WriteKind::remove_personal_token) {}
+struct RemovePersonalToken : AuditedWrite {
+  RemovePersonalToken() noexcept : AuditedWrite(WriteKind::remove_personal_token) {}
   UserId user;
   std::string name;
 };
 
 // Idempotent: a token that is gone already is a success.
-struct RevokeToken : Write {
-  RevokeToken() noexcept : Write(WriteKind::revoke_token) {}
+struct RevokeToken : AuditedWrite {
+  RevokeToken() noexcept : AuditedWrite(WriteKind::revoke_token) {}
   UserId user;
   Locator locator;
   TokenKind token_kind = TokenKind::issued;
+  AuditEvent audited_as = AuditEvent::token_revoke;  // or logout
 };
 
 // Every token that an issuer issued, or everybody's, in one write (store/revocation_floors.h).
 // Fails with `invalid` where neither is given, and with `full` at the limit of issuers.
-struct RevokeTokens : Write {
-  RevokeTokens() noexcept : Write(WriteKind::revoke_tokens) {}
+struct RevokeTokens : AuditedWrite {
+  RevokeTokens() noexcept : AuditedWrite(WriteKind::revoke_tokens) {}
   // Need not exist, or not any more. Empty: everybody's, logins and personal ones too.
   UserId issuer;
   // Of these, what was issued before; none: up to now. What lies in the future is now; so is the
@@ -331,8 +348,8 @@ enum class UserConflict : std::uint8_t { none, username, email };
 
 // Makes the id and the times; `user.roles` empty means the role `user`. Fails with `exists`
 // (conflict says of what), or `invalid`.
-struct CreateUser : Write {
-  CreateUser() noexcept : Write(WriteKind::create_user) {}
+struct CreateUser : AuditedWrite {
+  CreateUser() noexcept : AuditedWrite(WriteKind::create_user) {}
   User user;  // in and out
 
   UserConflict conflict = UserConflict::none;
@@ -352,8 +369,8 @@ struct ProfileChanges {
 // Changes what is set, and nothing else, in one write. Fails with not_found, `exists` (conflict
 // says of what), `invalid` (a name, an address or a role that may not be), and with `refused` when
 // the last active admin would be gone. Deactivating revokes every token.
-struct UpdateUser : Write {
-  UpdateUser() noexcept : Write(WriteKind::update_user) {}
+struct UpdateUser : AuditedWrite {
+  UpdateUser() noexcept : AuditedWrite(WriteKind::update_user) {}
   UserId id;
   std::optional<bool> active;
   std::optional<std::string> password_hash;  // of HashPassword
@@ -372,8 +389,8 @@ struct UpdateUser : Write {
 };
 
 // The user, its names and all of its tokens. Fails with not_found and refused as UpdateUser.
-struct DeleteUser : Write {
-  DeleteUser() noexcept : Write(WriteKind::delete_user) {}
+struct DeleteUser : AuditedWrite {
+  DeleteUser() noexcept : AuditedWrite(WriteKind::delete_user) {}
   UserId id;
 };
 
@@ -411,8 +428,8 @@ struct ListTokens : BlockingOperation {
   SharedFloors floors;
 };
 
-struct UpdatePermissions : Write {
-  UpdatePermissions() noexcept : Write(WriteKind::update_permissions) {}
+struct UpdatePermissions : AuditedWrite {
+  UpdatePermissions() noexcept : AuditedWrite(WriteKind::update_permissions) {}
   struct Change {
     Permission permission;
     RoleSet roles;
@@ -422,8 +439,8 @@ struct UpdatePermissions : Write {
 
 // Each replaces the whole policy of its role. Counts on every core before the continuation runs.
 // Fails with `invalid`.
-struct UpdatePolicies : Write {
-  UpdatePolicies() noexcept : Write(WriteKind::update_policies) {}
+struct UpdatePolicies : AuditedWrite {
+  UpdatePolicies() noexcept : AuditedWrite(WriteKind::update_policies) {}
   struct Change {
     Role role;
     IssuingPolicy policy;  // out: `updated_ms`
@@ -433,10 +450,16 @@ struct UpdatePolicies : Write {
 
 // Counts on every core before the continuation runs. Fails with `invalid`, and with `refused` when
 // the operator has given the setting.
-struct UpdateSetting : Write {
-  UpdateSetting() noexcept : Write(WriteKind::update_setting) {}
+struct UpdateSetting : AuditedWrite {
+  UpdateSetting() noexcept : AuditedWrite(WriteKind::update_setting) {}
   SettingKey key = SettingKey::count_;
   SettingValue value;
+};
+
+// What a core has put aside for the audit. Never fails but as every write.
+struct RecordAudit : Write {
+  RecordAudit() noexcept : Write(WriteKind::record_audit) {}
+  AuditPile pile;
 };
 
 // ---- Passwords. bcrypt of the hex SHA-256 of the password, on a bounded pool; `full` at its

@@ -55,6 +55,7 @@ constexpr std::array<PermissionRow, kPermissionCount> kPermissions = {{
     {Permission::introspect_tokens, "introspect-tokens", kAdmins},
     {Permission::edit_issuing_policies, "edit-issuing-policies", kAdmins},
     {Permission::revoke_tokens_in_bulk, "revoke-tokens-in-bulk", kAdmins},
+    {Permission::view_audit, "view-audit", kAdmins},
 }};
 
 // The rows stand in the order of the enumerations, so an index is a value.

@@ -77,6 +77,7 @@ enum class Permission : std::uint8_t {
   introspect_tokens,      // beyond the original: of anybody's tokens
   edit_issuing_policies,  // beyond the original: store/issuing_policy.h; reading them too
   revoke_tokens_in_bulk,  // beyond the original: of an issuer, or everybody's
+  view_audit,             // beyond the original: store/audit.h
   count_,
 };
 inline constexpr std::size_t kPermissionCount = static_cast<std::size_t>(Permission::count_);

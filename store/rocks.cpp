@@ -17,6 +17,7 @@
 #include "store/data_directory.h"
 #include "store/idempotency.h"
 #include "store/rocks_impl.h"
+#include "store/token.h"
 
 namespace tokend::store {
 namespace {
@@ -32,8 +33,9 @@ constexpr std::size_t kFamilyCount = static_cast<std::size_t>(Family::count_);
 
 // RocksDB insists on a family called "default"; `meta` lives there.
 constexpr std::array<const char*, kFamilyCount> kFamilyNames = {
-    "default",     "tokens",          "users",    "usernames",   "emails",     "members",
-    "permissions", "personal_tokens", "settings", "revocations", "idempotency"};
+    "default",     "tokens",      "users",           "usernames", "emails",
+    "members",     "permissions", "personal_tokens", "settings",  "revocations",
+    "idempotency", "audit",       "issuances"};
 
 Result<void> check_families(const rocksdb::DBOptions& options, const std::string& path) {
   std::vector<std::string> present;
@@ -52,13 +54,16 @@ Result<void> check_families(const rocksdb::DBOptions& options, const std::string
 
 }  // namespace
 
-RocksDatabase::Impl::Impl(const RocksOptions& given, const core::Clock& clock)
+RocksDatabase::Impl::Impl(const RocksOptions& given, const core::Clock& its_clock)
     : options(given),
       block_cache(rocksdb::NewLRUCache(given.block_cache_bytes)),
-      expiry{.tokens = {clock, given.expired_kept_ms, expiry_of_token_record},
-             .idempotency = {clock, given.expired_kept_ms, window_end_of_part}},
+      expiry{.tokens = {its_clock, given.expired_kept_ms, expiry_of_token_record},
+             .idempotency = {its_clock, given.expired_kept_ms, window_end_of_part}},
+      clock(its_clock),
       token_tables(database_options(given),
                    family_options(Family::tokens, given, block_cache, expiry)),
+      issuance_tables(database_options(given),
+                      family_options(Family::issuances, given, block_cache, expiry)),
       tail({.segment_bytes = given.token_segment_bytes, .segments_max = kTailSegmentsMax}) {
   memory_reads.read_tier = rocksdb::kBlockCacheTier;
   unlogged.disableWAL = true;
@@ -146,28 +151,50 @@ Result<Found> RocksDatabase::get(Family family, std::string_view key, Reach reac
   return std::unexpected(translated(status));
 }
 
+namespace {
+
+bool is_in_tail(Family family) noexcept {
+  return family == Family::tokens || family == Family::issuances;
+}
+
+// What the tail has for a family under a number. False: nothing, it was removed. `bytes` is room
+// for a value that is no part of the segment.
+bool read_tail(Family family, const TokenTail::Segment& segment, std::size_t number,
+               TokenTail::Entry& entry, std::string& bytes) {
+  entry = segment.at(number);
+  if (family == Family::tokens) return !segment.removed(number);
+  bytes.clear();
+  append_issuance(entry.value, bytes);
+  entry.value = bytes;
+  return true;
+}
+
+}  // namespace
+
 Result<void> RocksDatabase::scan(
     Family family, std::string_view from,
     const std::function<bool(std::string_view key, std::string_view value)>& visit) const {
   // Before the iterator: what is handed over meanwhile is seen in one of the two.
   std::vector<std::shared_ptr<const TokenTail::Segment>> tail;
-  if (family == Family::tokens) tail = impl_->tail.segments();
+  if (is_in_tail(family)) tail = impl_->tail.segments();
   rocksdb::ReadOptions reads = impl_->disk_reads;
   // Of tokens there are more than the block cache holds, and nobody asks for these again.
-  reads.fill_cache = family != Family::tokens;
+  reads.fill_cache = !is_in_tail(family);
   const std::unique_ptr<rocksdb::Iterator> at(
       impl_->database->NewIterator(reads, impl_->handle(family)));
   at->Seek(slice(from));
+  TokenTail::Entry entry;
+  std::string bytes;
   // In order and each once, although a table may hold already what is still in the tail.
   for (const auto& segment : tail) {
     const std::size_t count = segment->count();
     for (std::size_t number = segment->lower_bound(from); number < count; ++number) {
-      const TokenTail::Entry entry = segment->at(number);
+      const bool present = read_tail(family, *segment, number, entry, bytes);
       for (; at->Valid() && view(at->key()) < entry.key; at->Next()) {
         if (!visit(view(at->key()), view(at->value()))) return {};
       }
       if (at->Valid() && view(at->key()) == entry.key) at->Next();
-      if (!segment->removed(number) && !visit(entry.key, entry.value)) return {};
+      if (present && !visit(entry.key, entry.value)) return {};
     }
   }
   for (; at->Valid(); at->Next()) {
@@ -177,9 +204,44 @@ Result<void> RocksDatabase::scan(
   return {};
 }
 
+Result<void> RocksDatabase::scan_back(
+    Family family, std::string_view before,
+    const std::function<bool(std::string_view key, std::string_view value)>& visit) const {
+  std::vector<std::shared_ptr<const TokenTail::Segment>> tail;
+  if (is_in_tail(family)) tail = impl_->tail.segments();
+  rocksdb::ReadOptions reads = impl_->disk_reads;
+  reads.fill_cache = false;  // the audit's, which must not push tokens out
+  const std::unique_ptr<rocksdb::Iterator> at(
+      impl_->database->NewIterator(reads, impl_->handle(family)));
+  if (before.empty()) {
+    at->SeekToLast();
+  } else {
+    at->SeekForPrev(slice(before));
+    if (at->Valid() && view(at->key()) == before) at->Prev();
+  }
+  TokenTail::Entry entry;
+  std::string bytes;
+  for (auto segment = tail.rbegin(); segment != tail.rend(); ++segment) {
+    std::size_t number = before.empty() ? (*segment)->count() : (*segment)->lower_bound(before);
+    while (number-- > 0) {
+      const bool present = read_tail(family, **segment, number, entry, bytes);
+      for (; at->Valid() && view(at->key()) > entry.key; at->Prev()) {
+        if (!visit(view(at->key()), view(at->value()))) return {};
+      }
+      if (at->Valid() && view(at->key()) == entry.key) at->Prev();
+      if (present && !visit(entry.key, entry.value)) return {};
+    }
+  }
+  for (; at->Valid(); at->Prev()) {
+    if (!visit(view(at->key()), view(at->value()))) return {};
+  }
+  if (!at->status().ok()) return std::unexpected(translated(at->status()));
+  return {};
+}
+
 Result<std::string> RocksDatabase::last_key(Family family) const {
   std::vector<std::shared_ptr<const TokenTail::Segment>> tail;
-  if (family == Family::tokens) tail = impl_->tail.segments();
+  if (is_in_tail(family)) tail = impl_->tail.segments();
   const std::unique_ptr<rocksdb::Iterator> at(
       impl_->database->NewIterator(impl_->disk_reads, impl_->handle(family)));
   at->SeekToLast();
@@ -187,7 +249,7 @@ Result<std::string> RocksDatabase::last_key(Family family) const {
   std::string last = at->Valid() ? at->key().ToString() : std::string();
   for (const auto& segment : tail) {
     for (std::size_t number = segment->count(); number > 0; --number) {
-      if (segment->removed(number - 1)) continue;
+      if (family == Family::tokens && segment->removed(number - 1)) continue;
       last = std::max(last, std::string(segment->at(number - 1).key));
       break;
     }
@@ -267,6 +329,8 @@ std::size_t RocksDatabase::submissions_max() const noexcept {
 }
 
 const std::string& RocksDatabase::warning() const noexcept { return impl_->warning; }
+
+Result<void> RocksDatabase::forget_old_audit() { return impl_->forget_old_audit(); }
 
 Result<void> RocksDatabase::compact() {
   impl_->tail.seal();

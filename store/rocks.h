@@ -4,8 +4,9 @@
 //
 // Operation: RocksDB's own log is off; a batch is durable when it is in the journal
 // (store/journal.h), and is made visible then, in order: its new tokens in the tail
-// (store/token_tail.h), all else in RocksDB's memory. A thread, the keeper, makes a table for
-// RocksDB of each full segment of the tail. When the journal has become long it has all that is in
+// (store/token_tail.h), all else in RocksDB's memory. A thread, the keeper, makes tables for
+// RocksDB of each full segment of the tail: one of the tokens that are left, and one of all that
+// were issued, for the audit. When the journal has become long it has all that is in
 // memory written into tables, notes how far they reach (the checkpoint) and releases the journal up
 // to there. What is behind the checkpoint is put in again at the start; that does no harm where a
 // table has it already, because a batch sets what it names and adds nothing up.
@@ -22,6 +23,7 @@
 
 #include "core/clock.h"
 #include "core/error.h"
+#include "store/audit.h"
 #include "store/database.h"
 
 namespace tokend::store {
@@ -37,6 +39,9 @@ struct RocksOptions {
   // Expired tokens stay readable for this long, so that a clock that ran ahead for a while
   // destroys nothing.
   std::int64_t expired_kept_ms = 24LL * 3600 * 1000;
+  // How long the audit is kept (the families `audit` and `issuances`). 0: there is none, issued
+  // tokens leave nothing there, and what was there is removed.
+  std::int64_t audit_retention_ms = kAuditKeptForEver;
   std::int64_t rewrite_after_s = 30LL * 24 * 3600;  // so that old files lose their expired tokens
   // Likewise what is kept of keyed requests, most of which is soon forgotten.
   std::int64_t idempotency_rewrite_after_s = 24LL * 3600;
@@ -62,6 +67,10 @@ class RocksDatabase final : public Database {
       Family family, std::string_view from,
       const std::function<bool(std::string_view key, std::string_view value)>& visit)
       const override;
+  [[nodiscard]] core::Result<void> scan_back(
+      Family family, std::string_view before,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit)
+      const override;
   [[nodiscard]] core::Result<std::string> last_key(Family family) const override;
   [[nodiscard]] std::uint64_t bytes_of(Family family) const override;
   [[nodiscard]] std::unique_ptr<Batch> make_batch() const override;
@@ -76,6 +85,10 @@ class RocksDatabase final : public Database {
 
   // Flushes and compacts everything; for tests and offline administration.
   [[nodiscard]] core::Result<void> compact();
+  // Removes what is older than the audit's retention, as the keeper does every hour: whole tables
+  // of issued tokens, all else one by one. What of it is still in a table with something younger
+  // stays on the disk until that is old. Any thread.
+  [[nodiscard]] core::Result<void> forget_old_audit();
 
  private:
   struct Impl;

@@ -13,6 +13,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,8 @@ struct RocksDatabase::Impl {
   core::Result<void> prepare_ingestion();
   core::Result<void> hand_over_tail();
   core::Result<void> ingest(const TokenTail::Segment& segment);
+  core::Result<void> forget_old_audit();
+  [[nodiscard]] bool keeps_audit() const noexcept { return options.audit_retention_ms > 0; }
 
   const RocksOptions options;
   const std::shared_ptr<rocksdb::Cache> block_cache;
@@ -65,7 +68,9 @@ struct RocksDatabase::Impl {
   rocksdb::ReadOptions memory_reads;
   rocksdb::ReadOptions disk_reads;
   rocksdb::WriteOptions unlogged;
-  rocksdb::Options token_tables;  // how the tail's tables are made
+  const core::Clock& clock;
+  rocksdb::Options token_tables;     // how the tail's tables are made
+  rocksdb::Options issuance_tables;  // likewise
   std::string warning;
 
   // The committing thread's.
@@ -82,6 +87,7 @@ struct RocksDatabase::Impl {
   TokenTail tail;
   std::mutex hand_over_mutex;  // one hand-over at a time; guards the next
   std::uint64_t tables_made = 0;
+  std::optional<std::int64_t> audit_cut_ns;  // the keeper's: when it last forgot old records
 
   // Last, so that they are stopped before what they use goes.
   BackgroundThread spare_maker;

@@ -2,15 +2,21 @@
 // which RocksDB takes as it is. RocksDB would do the same from a memory of its own, into which each
 // token had to be inserted first.
 
+#include <rocksdb/convenience.h>
 #include <rocksdb/sst_file_writer.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "store/meta.h"
 #include "store/rocks_impl.h"
+#include "store/token.h"
 
 namespace tokend::store {
 
@@ -62,33 +68,98 @@ Result<void> RocksDatabase::Impl::hand_over_tail() {
   return {};
 }
 
+namespace {
+
+// A table under construction, which RocksDB then takes with others in one step.
+class Table {
+ public:
+  Table(const rocksdb::Options& options, rocksdb::ColumnFamilyHandle* family, std::string path)
+      : writer_(rocksdb::EnvOptions(options), options, family),
+        family_(family),
+        path_(std::move(path)) {}
+
+  rocksdb::Status put(std::string_view key, std::string_view value) {
+    if (empty_) {
+      const rocksdb::Status opened = writer_.Open(path_);
+      if (!opened.ok()) return opened;
+      empty_ = false;
+    }
+    return writer_.Put(slice(key), slice(value));
+  }
+  // Where nothing was put there is no table, as RocksDB makes no empty one.
+  rocksdb::Status finish(std::vector<rocksdb::IngestExternalFileArg>& tables) {
+    if (empty_) return rocksdb::Status::OK();
+    rocksdb::IngestExternalFileArg& table = tables.emplace_back();
+    table.column_family = family_;
+    table.external_files = {path_};
+    table.options.move_files = true;
+    table.options.failed_move_fall_back_to_copy = true;
+    table.options.snapshot_consistency = false;  // nobody holds a snapshot
+    table.options.write_global_seqno = false;
+    return writer_.Finish();
+  }
+
+ private:
+  rocksdb::SstFileWriter writer_;
+  rocksdb::ColumnFamilyHandle* const family_;
+  const std::string path_;
+  bool empty_ = true;
+};
+
+}  // namespace
+
+// Two tables: of the tokens that are left, and of all that were issued. Both are in before the
+// segment is dropped, and so before the journal is released.
 Result<void> RocksDatabase::Impl::ingest(const TokenTail::Segment& segment) {
-  std::size_t first = 0;
-  while (first < segment.count() && segment.removed(first)) ++first;
-  if (first == segment.count()) return {};
-  const std::string path =
-      options.directory + kFolder + "/" + std::to_string(++tables_made) + ".sst";
-  rocksdb::SstFileWriter table(rocksdb::EnvOptions(token_tables), token_tables,
-                               handle(Family::tokens));
-  rocksdb::Status status = table.Open(path);
+  const std::string path = options.directory + kFolder + "/" + std::to_string(++tables_made);
+  Table tokens(token_tables, handle(Family::tokens), path + "-tokens.sst");
+  Table issuances(issuance_tables, handle(Family::issuances), path + "-issuances.sst");
+  rocksdb::Status status;
+  std::string issuance;
   const std::size_t count = segment.count();
-  for (std::size_t number = first; status.ok() && number < count; ++number) {
-    // The first one in any case, as RocksDB makes no empty table; whatever is removed by now is
-    // reported at the end of the hand-over.
-    if (number != first && segment.removed(number)) continue;
+  for (std::size_t number = 0; status.ok() && number < count; ++number) {
     const TokenTail::Entry entry = segment.at(number);
-    status = table.Put(slice(entry.key), slice(entry.value));
+    // Whatever is removed from now on is reported at the end of the hand-over.
+    if (!segment.removed(number)) status = tokens.put(entry.key, entry.value);
+    if (!status.ok() || !keeps_audit()) continue;
+    issuance.clear();
+    append_issuance(entry.value, issuance);
+    status = issuances.put(entry.key, issuance);
   }
-  if (status.ok()) status = table.Finish();
-  if (status.ok()) {
-    rocksdb::IngestExternalFileOptions how;
-    how.move_files = true;
-    how.failed_move_fall_back_to_copy = true;
-    how.snapshot_consistency = false;  // nobody holds a snapshot
-    how.write_global_seqno = false;
-    status = database->IngestExternalFile(handle(Family::tokens), {path}, how);
-  }
+  std::vector<rocksdb::IngestExternalFileArg> tables;
+  if (status.ok()) status = tokens.finish(tables);
+  if (status.ok()) status = issuances.finish(tables);
+  if (status.ok() && !tables.empty()) status = database->IngestExternalFiles(tables);
   if (!status.ok()) return std::unexpected(translated(status));
+  return {};
+}
+
+Result<void> RocksDatabase::Impl::forget_old_audit() {
+  if (options.audit_retention_ms == kAuditKeptForEver) return {};
+  // Switched off, nothing stays. Else what is over is kept for a while, as expired tokens are,
+  // because the clock may be wrong: lists do not show it.
+  const std::int64_t kept_ms =
+      keeps_audit() ? options.audit_retention_ms + options.expired_kept_ms : 0;
+  const std::int64_t oldest_ms = std::max<std::int64_t>(0, clock.wall_ms() - kept_ms);
+  // Locators of one moment may differ in their shards and sequences; the first of all is kept.
+  const Locator oldest = Locator::make(oldest_ms, 0, 0);
+  const std::string_view end = view_of(oldest);
+  for (const Family family : {Family::audit, Family::issuances}) {
+    const std::unique_ptr<rocksdb::Iterator> first(
+        database->NewIterator(disk_reads, handle(family)));
+    first->SeekToFirst();
+    if (!first->status().ok()) return std::unexpected(translated(first->status()));
+    if (!first->Valid() || view(first->key()) >= end) continue;
+    const std::string begin = first->key().ToString();
+    const rocksdb::Slice from(begin);
+    const rocksdb::Slice to = slice(end);
+    rocksdb::Status status =
+        rocksdb::DeleteFilesInRange(database.get(), handle(family), nullptr, &to, false);
+    if (status.ok() && family == Family::audit) {
+      status = database->DeleteRange(unlogged, handle(family), from, to);
+    }
+    if (!status.ok()) return std::unexpected(translated(status));
+  }
   return {};
 }
 

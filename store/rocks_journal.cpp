@@ -21,6 +21,7 @@ using core::Result;
 
 namespace {
 
+constexpr std::chrono::hours kKeeperPeriod{1};
 constexpr const char* kJournalFolder = "journal";
 constexpr const char* kDamagedFolder = "damaged-journal";
 constexpr const char* kRemedy =
@@ -152,7 +153,8 @@ core::Result<void> RocksDatabase::Impl::start_threads() {
   // Also where nothing is written any more, because files grow old all the same.
   constexpr std::int64_t kLooksPerRewrite = 24;
   const std::chrono::seconds period(
-      std::max<std::int64_t>(options.idempotency_rewrite_after_s / kLooksPerRewrite, 1));
+      std::clamp<std::int64_t>(options.idempotency_rewrite_after_s / kLooksPerRewrite, 1,
+                               std::chrono::seconds(kKeeperPeriod).count()));
   return started ? keeper.start("keeper", [this] { keep(); }, period) : started;
 }
 
@@ -162,6 +164,15 @@ void RocksDatabase::Impl::keep() {
   rewrite_old_files();
   const bool is_long = journal->unreleased_bytes() > options.journal_bytes_max;
   if (!(is_long ? checkpoint() : hand_over_tail())) return;
+  // What fails here is tried again in an hour; until then the audit is longer than it need be.
+  const std::int64_t now_ns = clock.monotonic_ns();
+  // Not at the start: somebody may still set the clock right.
+  if (!audit_cut_ns) audit_cut_ns = now_ns;
+  if (now_ns - *audit_cut_ns < std::chrono::nanoseconds(kKeeperPeriod).count()) {
+    return;
+  }
+  audit_cut_ns = now_ns;
+  if (!forget_old_audit()) return;
 }
 
 // RocksDB looks for files that have become old only when their family gets another file. To suggest

@@ -60,6 +60,11 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const RocksOptions& o
     rocks.compaction_filter = &expiry.tokens;
     rocks.periodic_compaction_seconds = static_cast<std::uint64_t>(options.rewrite_after_s);
     table.block_size = 8U << 10;
+  } else if (family == Family::issuances) {
+    // Whole tables likewise, that nobody looks anything up in. The keeper makes them beside those
+    // of the tokens, on the processor that serves: compression would cost what it has no time for.
+    rocks.compression = rocksdb::kNoCompression;
+    table.block_size = 16U << 10;
   } else {
     rocks.write_buffer_size = 16U << 20;
     rocks.compression = rocksdb::kLZ4Compression;

@@ -137,6 +137,10 @@ TokenText Store::token_of(const KeyedRequest& request, std::uint32_t item) noexc
   impl_->codec.encode(locator, token_bytes_of(request, item, locator), text);
   return text;
 }
+void Store::list_audit(ListAudit& operation) noexcept { impl_->list_audit(operation); }
+std::optional<Locator> Store::locator_of(std::string_view id) noexcept {
+  return impl_->token_ids.decode(id);
+}
 TokenId Store::id_of(const Locator& token) noexcept { return impl_->token_ids.encode(token); }
 
 void Store::Impl::on_written(core::Message& message) noexcept {

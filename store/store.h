@@ -16,6 +16,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 #include "core/clock.h"
 #include "core/log.h"
@@ -43,6 +45,8 @@ struct StoreOptions {
   std::size_t removal_tokens_max = 1024;
   // Of these personal ones, for each of which it may have to read a list from the disk.
   std::size_t removal_personal_max = 32;
+  // Of the audit's lists; 0: there is no audit, and they are empty.
+  std::int64_t audit_retention_ms = kAuditKeptForEver;
 };
 
 struct StoreParts {
@@ -89,8 +93,11 @@ class Store {
   void list_personal_tokens(ListPersonalTokens& operation) noexcept;
   void list_tokens(ListTokens& operation) noexcept;
   void find_token(FindToken& operation) noexcept;
-  // What a token of this store is called in public.
+  // What is older than the audit's retention is not shown, whatever the query says.
+  void list_audit(ListAudit& operation) noexcept;
+  // What a token of this store is called in public, and a record of the audit likewise.
   [[nodiscard]] TokenId id_of(const Locator& token) noexcept;
+  [[nodiscard]] std::optional<Locator> locator_of(std::string_view id) noexcept;
 
   // A request of `issuer` with this Idempotency-Key (store/idempotency.h).
   void name_request(const UserId& issuer, std::string_view key, KeyedRequest& request) noexcept;

@@ -124,6 +124,9 @@ struct Store::Impl final : Replica {
   void on_worked(FindKeyed& operation) noexcept { finish(operation); }
 
   // ---- The rest ----
+  void list_audit(ListAudit& operation) noexcept;
+  void work(ListAudit& operation) const noexcept;
+  void on_worked(ListAudit& operation) noexcept { finish(operation); }
   void work(ListUsers& operation) const noexcept;
   void work(ListPersonalTokens& operation) const noexcept;
   void work(HashPassword& operation) const noexcept;

@@ -25,6 +25,8 @@
 //                  address: 4 or 16 bytes, if flagged
 //                  name: text16, if flagged
 //
+// An entry of `issuances`, version 1, is the same without the digest.
+//
 // The key is the locator: 6 bytes of milliseconds since the epoch, 2 of shard, 4 of sequence, all
 // big-endian.
 
@@ -38,8 +40,14 @@ constexpr std::uint8_t kHasIpv4 = 0x20;
 constexpr std::uint8_t kHasIpv6 = 0x40;
 constexpr std::uint8_t kHasName = 0x80;
 
+constexpr std::size_t kDigestOffset = 10;
+
 constexpr std::size_t kBlockBytes = 16;  // of AES
 constexpr std::size_t kTokenBytes = 32;
+
+constexpr std::string_view kIdAlphabet = "23456789ABCDEFGHJKLMNPQRSTWXYZabcdefghijkmnopqrstuvwxyz";
+static_assert(kIdAlphabet.size() == 55);
+constexpr std::size_t kIdCharacters = 17;
 
 constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr std::uint8_t kNotInAlphabet = 0xff;
@@ -170,13 +178,15 @@ void encode(const TokenRecord& record, std::string& out) {
   if (!record.name.empty()) writer.text16(record.name);
 }
 
-core::Result<TokenRecord> decode_token_record(std::string_view bytes) {
+namespace {
+
+core::Result<TokenRecord> decode(std::string_view bytes, bool has_digest) {
   Reader reader(bytes);
   TokenRecord record;
   const std::uint8_t version = reader.u8();
   const std::uint8_t flags = reader.u8();
   record.expires_ms = reader.i64();
-  reader.bytes(record.digest);
+  if (has_digest) reader.bytes(record.digest);
   record.user = reader.fixed<UserId>();
   record.issuer = (flags & kHasIssuer) ? reader.fixed<UserId>() : record.user;
   if (flags & kHasIpv4) {
@@ -193,6 +203,23 @@ core::Result<TokenRecord> decode_token_record(std::string_view bytes) {
                      !record.user.empty();
   if (!valid) return core::fail(core::Errc::corrupt, "a token's record does not decode");
   return record;
+}
+
+}  // namespace
+
+core::Result<TokenRecord> decode_token_record(std::string_view bytes) {
+  return decode(bytes, true);
+}
+
+void append_issuance(std::string_view token_record, std::string& out) {
+  out.append(token_record.substr(0, kDigestOffset));
+  if (token_record.size() > kDigestOffset + kDigestBytes) {
+    out.append(token_record.substr(kDigestOffset + kDigestBytes));
+  }
+}
+
+core::Result<TokenRecord> decode_issuance_record(std::string_view bytes) {
+  return decode(bytes, false);
 }
 
 std::optional<std::int64_t> expiry_of_token_record(std::string_view bytes) noexcept {
@@ -268,10 +295,6 @@ void RandomBytes::fill(std::span<std::uint8_t> out) noexcept {
 }
 
 UserId make_id(RandomBytes& random) noexcept {
-  constexpr std::string_view kIdAlphabet =
-      "23456789ABCDEFGHJKLMNPQRSTWXYZabcdefghijkmnopqrstuvwxyz";
-  static_assert(kIdAlphabet.size() == 55);
-  constexpr std::size_t kIdCharacters = 17;
   // Bytes from here on would favour the alphabet's first characters.
   constexpr std::uint8_t kFairBelow = 256 / kIdAlphabet.size() * kIdAlphabet.size();
   char id[kIdCharacters];
@@ -281,6 +304,11 @@ UserId make_id(RandomBytes& random) noexcept {
     if (byte < kFairBelow) id[i++] = kIdAlphabet[byte % kIdAlphabet.size()];
   }
   return UserId({id, kIdCharacters});
+}
+
+bool is_made_id(std::string_view text) noexcept {
+  return text.size() == kIdCharacters &&
+         text.find_first_not_of(kIdAlphabet) == std::string_view::npos;
 }
 
 }  // namespace tokend::store

@@ -76,6 +76,11 @@ struct TokenRecord {
 // Appends to `out`; never fails.
 void encode(const TokenRecord& record, std::string& out);
 [[nodiscard]] core::Result<TokenRecord> decode_token_record(std::string_view bytes);
+// What remains of a token in the audit (the family `issuances`): its record without the digest.
+// Appends to `out`; bytes that are no record come out as no issuance.
+void append_issuance(std::string_view token_record, std::string& out);
+// The digest is empty.
+[[nodiscard]] core::Result<TokenRecord> decode_issuance_record(std::string_view bytes);
 // Only the moment of expiry, for the compaction filter; empty for bytes that are no record.
 [[nodiscard]] std::optional<std::int64_t> expiry_of_token_record(std::string_view bytes) noexcept;
 
@@ -121,5 +126,7 @@ class RandomBytes {
 
 // A random id of 17 characters of the original's unmistakable alphabet, without modulo bias.
 [[nodiscard]] UserId make_id(RandomBytes& random) noexcept;
+// Whether a text looks like one of these.
+[[nodiscard]] bool is_made_id(std::string_view text) noexcept;
 
 }  // namespace tokend::store

@@ -52,6 +52,7 @@ void WriteRules::expect(const core::Message* next) const noexcept {
 
 bool WriteRules::write(Write& operation, Broadcast& broadcast) {
   bool waits = true;
+  tokens_revoked_ = 0;
   switch (operation.kind) {
     case WriteKind::issue_token: {
       auto& issued = static_cast<IssueToken&>(operation);
@@ -103,11 +104,16 @@ bool WriteRules::write(Write& operation, Broadcast& broadcast) {
     case WriteKind::update_setting:
       operation.result = update(static_cast<const UpdateSetting&>(operation), broadcast);
       break;
+    case WriteKind::record_audit:
+      operation.result = {};
+      waits = false;
+      break;
     case WriteKind::collect_tokens:
       operation.result = collect(static_cast<CollectTokens&>(operation));
       waits = false;
       break;
   }
+  if (!issues(operation.kind) && options_.audit && operation.result) record(operation);
   return waits && operation.result.has_value();
 }
 
@@ -180,6 +186,7 @@ WriteRules::Outcome WriteRules::revoke(RevokeToken& operation, Broadcast& broadc
 }
 
 void WriteRules::remove_token(const Locator& locator, Broadcast& broadcast) {
+  ++tokens_revoked_;
   removed_.push_back(locator);
   broadcast.removed_tokens.push_back(locator);
 }
@@ -233,21 +240,11 @@ WriteRules::Outcome WriteRules::update(UpdatePermissions& operation, Broadcast& 
 }
 
 // In the order of their keys, as the tail of the database takes new tokens and its memory removals
-// most cheaply. A token that was displaced by its own batch was never there.
+// most cheaply. A token that was displaced by its own batch is put and removed, because it was
+// issued all the same: the audit is made of what is put.
 void WriteRules::write_tokens() {
+  for (const IssueToken* issued : issued_) put_token(*issued);
   std::ranges::sort(removed_);
-  auto removed = removed_.begin();
-  auto kept_removed = removed_.begin();
-  for (const IssueToken* issued : issued_) {
-    while (removed != removed_.end() && *removed < issued->locator) *kept_removed++ = *removed++;
-    if (removed != removed_.end() && *removed == issued->locator) {
-      ++removed;
-      continue;
-    }
-    put_token(*issued);
-  }
-  while (removed != removed_.end()) *kept_removed++ = *removed++;
-  removed_.erase(kept_removed, removed_.end());
   for (const Locator& locator : removed_) batch_->remove(Family::tokens, view_of(locator));
   removed_.clear();
   issued_.clear();

@@ -41,6 +41,7 @@ struct WriteRulesOptions {
   std::size_t personal_tokens_per_user_max;
   std::int64_t idempotency_window_ms;
   std::uint64_t idempotency_bytes_max;
+  bool audit = true;  // what changes is recorded
 };
 
 class WriteRules {
@@ -130,6 +131,12 @@ class WriteRules {
   [[nodiscard]] std::size_t part_bytes() const noexcept;
   void write_parts();
 
+  // store/write_rules_audit.cpp. What a write that succeeded leaves in the audit.
+  void record(const Write& operation);
+  void record(const UpdateUser& operation);
+  void record(const RecordAudit& operation);
+  void record(const AuditRecord& record);
+
   // Sets operation.broken_bound.
   Outcome may_be_issued(IssueToken& operation);
   [[nodiscard]] std::expected<User, core::Errc> read_user(const UserId& id);
@@ -184,10 +191,12 @@ class WriteRules {
   std::uint64_t written_part_bytes_ = 0;
   std::int64_t parts_measured_ms_ = 0;
   std::int64_t now_ms_ = 0;
+  std::uint32_t tokens_revoked_ = 0;  // by the operation that is written
   Locator committed_locator_;
   std::uint64_t committed_users_ = 0;
 
   std::string value_;             // reused
+  std::string audit_value_;       // reused
   TokenRecord record_;            // reused
   std::vector<Locator> dropped_;  // reused
 };

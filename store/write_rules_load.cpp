@@ -78,6 +78,12 @@ Result<void> WriteRules::load_tokens(std::int64_t now_ms, const std::vector<User
     if (!last) return fail(Errc::corrupt, "the store's last locator does not decode");
     locators_.raise_above(*last);
   }
+  // The audit keeps what was removed, and with damage that was accepted may be ahead of all else.
+  for (const Family family : {Family::audit, Family::issuances}) {
+    const auto key = database_.last_key(family);
+    if (!key) return std::unexpected(key.error());
+    if (const auto last = locator_from(*key)) locators_.raise_above(*last);
+  }
   const auto removals = database_.make_batch();
   Result<void> outcome;
   const auto scanned =

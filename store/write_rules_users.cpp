@@ -152,7 +152,9 @@ WriteRules::Outcome WriteRules::revoke_all(const UpdateUser& operation, bool cro
     user.valid_exception = kept;
     user.dated_from = user.dated_exception = {};
   }
+  const std::size_t before_revoking = index_.tokens();
   index_.remove_all_but(user.id, kept);
+  tokens_revoked_ += static_cast<std::uint32_t>(before_revoking - index_.tokens());
   return {};
 }
 

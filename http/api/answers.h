@@ -57,6 +57,17 @@ inline constexpr FixedAnswer kNotFound{
     404,
     R"({"success":false,"error":"Not Found [error-not-found]","errorType":"error-not-found"})"};
 
+// Beyond the original: audit.list.
+inline constexpr FixedAnswer kInvalidTime{
+    400, R"({"success":false,"error":"A time must be as 2026-01-31T23:59:59.999Z, or milliseconds )"
+         R"(since 1970 [error-invalid-time]","errorType":"error-invalid-time"})"};
+inline constexpr FixedAnswer kInvalidCursor{
+    400, R"({"success":false,"error":"The cursor is none of this list [error-invalid-cursor]",)"
+         R"("errorType":"error-invalid-cursor"})"};
+inline constexpr FixedAnswer kInvalidEvent{
+    400, R"({"success":false,"error":"There is no such event [error-invalid-event]",)"
+         R"("errorType":"error-invalid-event"})"};
+
 inline constexpr FixedAnswer kServiceUnavailable{
     503, R"({"success":false,"error":"Service Unavailable [error-service-unavailable]",)"
          R"("errorType":"error-service-unavailable"})"};

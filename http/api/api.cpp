@@ -89,6 +89,10 @@ Context::Context(const ApiOptions& api_options, const ApiParts& parts)
       login_block(parts.login_block),
       cors(api_options.instance_id, settings),
       secret_digest(store::digest_of(api_options.create_tokens_secret)),
+      audit({.store = parts.store,
+             .clock = parts.clock,
+             .timers = parts.timers,
+             .on = api_options.audit}),
       body_reader(api_options.body_bytes_max,
                   std::max(api_options.body_bytes_max, kBulkBodyBytesMax)) {
   answer_bytes.reserve(kAnswerBytesReserved);

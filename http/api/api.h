@@ -67,6 +67,8 @@ inline constexpr std::array kRoutes = {
           store::Permission::edit_issuing_policies},
     Route{"/api/v1/policies.update",            Methods::post, Access::login, policies_update,
           store::Permission::edit_issuing_policies},
+    Route{"/api/v1/audit.list",                 Methods::get,  Access::login, audit_list,
+          store::Permission::view_audit},
     Route{"/api/v1/roles.list",                 Methods::get,  Access::login, roles_list},
     Route{"/api/v1/roles.addUserToRole",        Methods::post, Access::login, roles_add_user,
           store::Permission::access_permissions},
@@ -101,6 +103,8 @@ class Api final : public http::Application, private store::SettingsWatcher {
 
   void on_request(http::Exchange& exchange) noexcept override;
   [[nodiscard]] http::Answer on_refusal(http::Refusal refusal) noexcept override;
+  // After the core's thread has ended: what is left for the audit (http/api/audit_trail.h).
+  void send_rest_of_audit() { context_.audit.send_rest(); }
 
  private:
   void on_settings_changed() noexcept override;

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "core/clock.h"
+#include "http/api/endpoints.h"
 #include "http/api/text.h"
 
 namespace tokend::api {
@@ -62,6 +63,14 @@ std::string_view bearer_token_of(std::string_view authorization) noexcept {
   authorization.remove_prefix(kScheme.size());
   while (authorization.starts_with(' ')) authorization.remove_prefix(1);
   return authorization;
+}
+
+// What the audit calls a call of the route that was refused.
+store::AuditEvent event_of(const Route& route) noexcept {
+  if (route.endpoint == create_token || route.endpoint == create_tokens) {
+    return store::AuditEvent::token_issue;
+  }
+  return route.endpoint == login ? store::AuditEvent::login : store::AuditEvent::call;
 }
 
 const FixedAnswer& answer_to(BodyFault fault) noexcept {
@@ -148,7 +157,10 @@ void Call::admit(const store::User* user) noexcept {
   const store::Settings& settings = context_.settings;
   if (post && settings.rate_limiter && route_.access != Access::oauth &&
       !(user && allows(store::Permission::api_bypass_rate_limit))) {
-    if (!count_call(user)) return refuse_too_many(verdict_);
+    if (!count_call(user)) {
+      record_refusal(store::AuditReason::rate_limit);
+      return refuse_too_many(verdict_);
+    }
   }
 
   Body body;
@@ -158,7 +170,7 @@ void Call::admit(const store::User* user) noexcept {
   }
 
   if (route_.permission && !allows(*route_.permission)) {
-    log_refusal("no permission");
+    log_refusal(store::AuditReason::no_permission);
     return answer(route_.refusal);
   }
   run(body, user);
@@ -270,12 +282,32 @@ void Call::fail(core::Errc code) noexcept {
 }
 
 void Call::forbid() noexcept {
-  log_refusal("no permission");
+  log_refusal(store::AuditReason::no_permission);
   answer(kForbidden);
 }
 
-void Call::log_refusal(std::string_view reason, std::string_view target) noexcept {
-  log("refused ", reason, target);
+void Call::log_refusal(store::AuditReason reason, std::string_view target,
+                       std::string_view what) noexcept {
+  if (!store::is_made_id(target)) target = {};
+  log("refused ", what.empty() ? description_of(reason) : what, target);
+  record_refusal(reason, target, what);
+}
+
+void Call::record_refusal(store::AuditReason reason, std::string_view target,
+                          std::string_view what) noexcept {
+  store::AuditRecord record;
+  record.event = event_of(route_);
+  record.reason = reason;
+  record.origin = origin();
+  // Whatever else was typed there may be a password.
+  if (store::is_made_id(target)) record.target = store::UserId(target);
+  if (record.event == store::AuditEvent::call) {
+    Line<store::kAuditDetailsBytesMax> details;
+    details << route_.path;
+    if (!what.empty()) details << ": " << what;
+    record.details = store::AuditDetails(details.view());
+  }
+  context_.audit.add(record);
 }
 
 void Call::log_change(std::string_view what, std::string_view target) noexcept {

@@ -77,8 +77,15 @@ class Call {
   // The 403 of section 3, with a line in the log.
   void forbid() noexcept;
 
-  // One line for the operator. `target` is a user's id or empty; never a secret.
-  void log_refusal(std::string_view reason, std::string_view target = {}) noexcept;
+  // Who calls, and from where.
+  [[nodiscard]] store::Origin origin() const noexcept { return {caller().id, address_}; }
+  // Why the call is refused: one line for the operator, and a record of the audit. `target` is a
+  // user's id or empty; `what` says more of the reason, e.g. which permission; neither is a secret.
+  void log_refusal(store::AuditReason reason, std::string_view target = {},
+                   std::string_view what = {}) noexcept;
+  // The record alone: of what is refused often and says by itself why.
+  void record_refusal(store::AuditReason reason, std::string_view target = {},
+                      std::string_view what = {}) noexcept;
   void log_change(std::string_view what, std::string_view target = {}) noexcept;
 
  private:

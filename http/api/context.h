@@ -6,6 +6,8 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/timers.h"
+#include "http/api/audit_trail.h"
 #include "http/api/body.h"
 #include "http/api/cors.h"
 #include "http/api/login_block.h"
@@ -27,6 +29,8 @@ struct ApiParts {
   RateLimiter& user_limiter;     // likewise: of the users' own windows
   RateLimiter& issuing_limiter;  // likewise: of the issuing policies
   LoginBlock& login_block;       // shared by all cores
+  // Of this core; nullptr: what is for the audit leaves at once.
+  core::TimerWheel* timers = nullptr;
 };
 
 struct Context {
@@ -45,6 +49,7 @@ struct Context {
   Cors cors;
   // Of the secret, so that the comparison's time tells nothing about it, its length included.
   const store::Digest secret_digest;
+  AuditTrail audit;
   BodyReader body_reader;
   // Of users.createTokens, under way; at most kBulkRequestsMax.
   std::size_t bulk_requests = 0;

@@ -50,19 +50,27 @@ class CreateToken final : public IssuingCall {
   Steps<store::FindUser, store::IssueToken> steps_;
 };
 
+using store::AuditReason;
+
+// As far as a name tells it.
+std::string_view id_of(const Target& target) noexcept {
+  const bool is_id = target.key == store::UserKey::id && store::UserId::fits(target.value);
+  return is_id ? target.value : std::string_view();
+}
+
 bool is_oneself(const Target& target, const store::User& user) noexcept {
   if (target.key == store::UserKey::id) return target.value == user.id.view();
   return target.value == user.username || store::fold(target.value) == store::fold(user.username);
 }
 
 void CreateToken::run(const Body& body, const store::User* user) noexcept {
-  if (const std::string_view reason = gate(body); !reason.empty()) {
+  if (const AuditReason reason = gate(body); reason != AuditReason::none) {
     return refuse_not_authorized(reason);
   }
   const auto target = target_of(body);
   if (!target) return answer(kUserParamNotProvided);
   if (!allows(store::Permission::user_generate_access_token) && !is_oneself(*target, *user)) {
-    return refuse_not_authorized("no permission");
+    return refuse_not_authorized(AuditReason::no_permission, id_of(*target));
   }
   if (!read_lifetime(body, lifetime_ms_)) return refuse_lifetime(lifetime_ms_max());
   if (has_key()) return run_keyed(*target);
@@ -92,7 +100,7 @@ void CreateToken::on_key_looked_up() noexcept {
   const store::UserId user = keyed.items.front().user;
   // The target's name may have been another's then.
   if (user != caller().id && !allows(store::Permission::user_generate_access_token)) {
-    return refuse_not_authorized("no permission", user.view());
+    return refuse_not_authorized(AuditReason::no_permission, user.view());
   }
   answer_issued(user, store().token_of(keyed, 0), keyed.items.front().expires_ms);
 }
@@ -102,7 +110,7 @@ void CreateToken::find_target(const Target& target) noexcept {
   // everyone whom it issues for, so looking here as well would only cost.
   if (target.key == store::UserKey::id) {
     return store::UserId::fits(target.value) ? issue_for(store::UserId(target.value))
-                                             : answer(kInvalidUser);
+                                             : refuse_unknown();
   }
   auto& find = steps_.make<store::FindUser>();
   find.key = target.key;
@@ -114,15 +122,15 @@ void CreateToken::find_target(const Target& target) noexcept {
 void CreateToken::on_target_found() noexcept {
   const auto& found = steps_.get<store::FindUser>();
   if (!found.result) {
-    return found.result.error() == core::Errc::not_found ? answer(kInvalidUser)
+    return found.result.error() == core::Errc::not_found ? refuse_unknown()
                                                          : fail(found.result.error());
   }
   const store::UserId id = found.user->id;
   // The caller's own name may be another's by now.
   if (id != caller().id && !allows(store::Permission::user_generate_access_token)) {
-    return refuse_not_authorized("no permission", id.view());
+    return refuse_not_authorized(AuditReason::no_permission, id.view());
   }
-  if (!found.user->active) return refuse_not_authorized("the target is inactive", id.view());
+  if (!found.user->active) return refuse_not_authorized(AuditReason::target_inactive, id.view());
   issue_for(id);
 }
 
@@ -142,7 +150,7 @@ void CreateToken::on_issued() noexcept {
   const auto& issued = steps_.get<store::IssueToken>();
   if (!issued.result) {
     switch (issued.result.error()) {
-      case core::Errc::not_found: return answer(kInvalidUser);
+      case core::Errc::not_found: return refuse_unknown(issued.user.view());
       case core::Errc::refused: return refuse_issue(issued);
       // A request with the same key was under way, and is through now.
       case core::Errc::exists: return look_key_up();
@@ -170,6 +178,7 @@ void CreateToken::answer_issued(const store::UserId& user, const store::TokenTex
 void CreateToken::refuse_issue(const store::IssueToken& issued) noexcept {
   // The policy has changed since the lifetime was read.
   if (issued.broken_bound == store::BrokenBound::lifetime) {
+    log_refusal(AuditReason::policy_lifetime, issued.user.view());
     return refuse_lifetime(issued.lifetime_ms);
   }
   if (issued.broken_bound == store::BrokenBound::shown_token) {

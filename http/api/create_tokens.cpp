@@ -40,6 +40,8 @@
 namespace tokend::api {
 namespace {
 
+using store::AuditReason;
+
 // What one turn looks up or writes down.
 constexpr std::size_t kSliceTargets = 256;
 // An entry with the longest id of our making and a lifetime; longer answers make it grow.
@@ -103,7 +105,7 @@ class CreateTokens final : public IssuingCall {
     std::size_t written = 0;    // slices, in `answer`
     std::size_t issued = 0;
     std::optional<core::Errc> store_failure;
-    std::string_view first_refusal;  // why; empty: there was none
+    AuditReason first_refusal = AuditReason::none;  // why
     store::UserId first_refused;
     bool caller_revoked = false;  // before some of the tokens were issued
     std::string answer;
@@ -145,11 +147,11 @@ class CreateTokens final : public IssuingCall {
 };
 
 void CreateTokens::run(const Body& body, const store::User*) noexcept {
-  if (const std::string_view reason = gate(body); !reason.empty()) {
+  if (const AuditReason reason = gate(body); reason != AuditReason::none) {
     return refuse_not_authorized(reason);
   }
   if (!allows(store::Permission::user_generate_access_token)) {
-    return refuse_not_authorized("no permission");
+    return refuse_not_authorized(AuditReason::no_permission);
   }
   if (context().bulk_requests >= kBulkRequestsMax) return fail(core::Errc::full);
   ++context().bulk_requests;
@@ -295,10 +297,16 @@ void CreateTokens::append_entry(const store::IssueToken& token, bool kept) {
   if (!token.result) {
     const core::Errc code = token.result.error();
     if (is_of_the_store(code)) bulk_->store_failure = code;
-    // Why something was refused once, nobody knows any more.
-    if (code == core::Errc::refused && !kept && bulk_->first_refusal.empty()) {
-      bulk_->first_refusal = reason_of_refusal(token);
-      bulk_->first_refused = token.user;
+    // Why something was refused once, nobody knows any more, and it was recorded then.
+    if (code == core::Errc::refused && !kept) {
+      if (bulk_->first_refusal == AuditReason::none) {
+        bulk_->first_refusal = reason_of_refusal(token);
+        bulk_->first_refused = token.user;
+      } else {
+        record_refusal(reason_of_refusal(token), token.user.view());
+      }
+    } else if (code == core::Errc::not_found && !kept) {
+      record_refusal(AuditReason::target_unknown, token.user.view());
     }
     if (token.broken_bound == store::BrokenBound::shown_token) bulk_->caller_revoked = true;
     return append_error(out, answer_to(code));
@@ -333,7 +341,7 @@ void CreateTokens::write_slice() noexcept {
 
 void CreateTokens::finish() noexcept {
   // Of many the first tells what to look for.
-  if (!bulk_->first_refusal.empty()) {
+  if (bulk_->first_refusal != AuditReason::none) {
     log_refusal(bulk_->first_refusal, bulk_->first_refused.view());
   }
   if (bulk_->issued == 0 && bulk_->caller_revoked) return answer(kNotLoggedIn);

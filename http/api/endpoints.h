@@ -9,6 +9,7 @@ namespace tokend::api {
 #define TOKEND_ENDPOINT(name) \
   void name(Context& context, http::Exchange& exchange, const Route& route) noexcept
 
+TOKEND_ENDPOINT(audit_list);
 TOKEND_ENDPOINT(auth);
 TOKEND_ENDPOINT(create_token);
 TOKEND_ENDPOINT(introspect);

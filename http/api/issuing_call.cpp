@@ -10,17 +10,18 @@
 
 namespace tokend::api {
 
-std::string_view IssuingCall::gate(const Body& body) noexcept {
+using store::AuditReason;
+
+AuditReason IssuingCall::gate(const Body& body) noexcept {
   if (context().options.create_tokens_secret.empty()) {
-    return context().options.create_tokens_enabled ? std::string_view()
-                                                   : "issuing tokens is not enabled";
+    return context().options.create_tokens_enabled ? AuditReason::none : AuditReason::feature_off;
   }
   const auto secret = body.text("secret");
-  if (!secret) return "no secret was given";
+  if (!secret) return AuditReason::secret_missing;
   // Digests of equal length are compared, so time tells neither the secret nor its length.
   return store::equal_in_constant_time(store::digest_of(*secret), context().secret_digest)
-             ? std::string_view()
-             : "the secret is wrong";
+             ? AuditReason::none
+             : AuditReason::secret_wrong;
 }
 
 bool IssuingCall::read_lifetime(const Body& body, std::int64_t& lifetime_ms) noexcept {
@@ -77,7 +78,7 @@ bool IssuingCall::count_windows(std::size_t tokens) noexcept {
           context().clock.monotonic_ns / core::kNanosecondsPerMillisecond,
           {.calls_max = policy.tokens_max, .window_ms = policy.window_ms});
       if (verdict.allowed) continue;
-      log_refusal("the rate of the issuing policy is spent");
+      log_refusal(AuditReason::policy_rate);
       refuse_too_many(verdict);
       return false;
     }
@@ -99,16 +100,15 @@ bool IssuingCall::read_key(const store::Digest& asked, Keyed& keyed) noexcept {
   return true;
 }
 
-std::string_view IssuingCall::reason_of_refusal(const store::IssueToken& issued) noexcept {
+AuditReason IssuingCall::reason_of_refusal(const store::IssueToken& issued) noexcept {
   switch (issued.broken_bound) {
-    case store::BrokenBound::none: return "the target is inactive";
-    case store::BrokenBound::target_roles:
-      return "the issuing policy does not cover the target's roles";
-    case store::BrokenBound::admins: return "the issuing policy excludes admins";
-    case store::BrokenBound::lifetime: return "the issuing policy does not allow the lifetime";
-    case store::BrokenBound::shown_token: return "the caller's token was revoked meanwhile";
+    case store::BrokenBound::none: return AuditReason::target_inactive;
+    case store::BrokenBound::target_roles: return AuditReason::policy_target_roles;
+    case store::BrokenBound::admins: return AuditReason::policy_admins;
+    case store::BrokenBound::lifetime: return AuditReason::policy_lifetime;
+    case store::BrokenBound::shown_token: return AuditReason::caller_revoked;
   }
-  return {};
+  return AuditReason::none;
 }
 
 }  // namespace tokend::api

@@ -24,9 +24,9 @@ class IssuingCall : public Call {
  protected:
   ~IssuingCall() = default;
 
-  // Empty when the feature is on and the secret, if there is one, is right; else the reason.
-  [[nodiscard]] std::string_view gate(const Body& body) noexcept;
-  void refuse_not_authorized(std::string_view reason, std::string_view target = {}) noexcept {
+  // `none` when the feature is on and the secret, if there is one, is right; else the reason.
+  [[nodiscard]] store::AuditReason gate(const Body& body) noexcept;
+  void refuse_not_authorized(store::AuditReason reason, std::string_view target = {}) noexcept {
     log_refusal(reason, target);
     answer(kNotAuthorized);
   }
@@ -36,6 +36,10 @@ class IssuingCall : public Call {
   // False: there is a `lifetime`, and it is none. 0: none was asked for.
   [[nodiscard]] bool read_lifetime(const Body& body, std::int64_t& lifetime_ms) noexcept;
   void refuse_lifetime(std::int64_t max_ms) noexcept;
+  void refuse_unknown(std::string_view target = {}) noexcept {
+    log_refusal(store::AuditReason::target_unknown, target);
+    answer(kInvalidUser);
+  }
   // False: the rate of a policy does not allow so many tokens, and the call has been answered.
   [[nodiscard]] bool count_for_policies(std::size_t tokens) noexcept {
     return !store().policies().limit_rate_of(caller().roles) || count_windows(tokens);
@@ -75,8 +79,9 @@ class IssuingCall : public Call {
     return code == core::Errc::refused ? answer(kIdempotencyKeyReused) : fail(code);
   }
 
-  // Why the committer refused it, for the log.
-  [[nodiscard]] static std::string_view reason_of_refusal(const store::IssueToken& issued) noexcept;
+  // Why the committer refused it.
+  [[nodiscard]] static store::AuditReason reason_of_refusal(
+      const store::IssueToken& issued) noexcept;
 
  private:
   [[nodiscard]] bool count_windows(std::size_t tokens) noexcept;

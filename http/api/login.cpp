@@ -17,6 +17,8 @@
 namespace tokend::api {
 namespace {
 
+using store::AuditReason;
+
 constexpr std::size_t kSha256HexCharacters = 64;
 // Longer ones are no tokens, imported ones included.
 using ResumeToken = core::FixedString<255>;
@@ -29,6 +31,9 @@ class Login final : public Call {
   void run(const Body& body, const store::User* user) noexcept override;
   void resume(std::string_view token) noexcept;
   void on_resumed() noexcept;
+  void refuse_resume() noexcept;
+  void record_resume(const store::UserId& user, const store::Locator& token,
+                     AuditReason reason) noexcept;
   void on_user_found() noexcept;
   void on_verified() noexcept;
   void on_issued() noexcept;
@@ -107,11 +112,11 @@ bool Login::refuse_blocked() noexcept {
   switch (context().login_block.blocked(attempt_, now_ms())) {
     case LoginBlock::By::nothing: return false;
     case LoginBlock::By::user:
-      log_refusal("too many failures for this name");
+      log_refusal(AuditReason::name_blocked);
       answer(kLoginBlockedForUser);
       return true;
     case LoginBlock::By::address:
-      log_refusal("too many failures from this address");
+      log_refusal(AuditReason::address_blocked);
       answer(kLoginBlockedForAddress);
       return true;
   }
@@ -137,10 +142,12 @@ void Login::on_verified() noexcept {
   if (refuse_blocked()) return;
   if (!verified.matches || user_.id.empty()) {
     context().login_block.failed(attempt_, now_ms());
+    log_refusal(user_.id.empty() ? AuditReason::user_unknown : AuditReason::password_wrong,
+                user_.id.view());
     return answer(kLoginFailed);
   }
   if (!user_.active) {
-    log_refusal("the user is inactive", user_.id.view());
+    log_refusal(AuditReason::user_inactive, user_.id.view());
     return answer(kUserIsNotActivated);
   }
   context().login_block.succeeded(attempt_, now_ms());
@@ -160,8 +167,12 @@ void Login::on_issued() noexcept {
   if (!issued.result) {
     // Deleted, deactivated, or given another password while this one was compared.
     switch (issued.result.error()) {
-      case core::Errc::not_found: return answer(kLoginFailed);
-      case core::Errc::refused: return answer(kUserIsNotActivated);
+      case core::Errc::not_found:
+        log_refusal(AuditReason::password_wrong, user_.id.view());
+        return answer(kLoginFailed);
+      case core::Errc::refused:
+        log_refusal(AuditReason::user_inactive, user_.id.view());
+        return answer(kUserIsNotActivated);
       default: return fail(issued.result.error());
     }
   }
@@ -169,7 +180,7 @@ void Login::on_issued() noexcept {
 }
 
 void Login::resume(std::string_view token) noexcept {
-  if (!ResumeToken::fits(token)) return answer(kLoginFailed);
+  if (!ResumeToken::fits(token)) return refuse_resume();
   auto& kept = steps_.make<ResumeToken>();
   kept = ResumeToken(token);
   authentication().token = kept.view();
@@ -181,10 +192,27 @@ void Login::resume(std::string_view token) noexcept {
 void Login::on_resumed() noexcept {
   const auto& resumed = authentication();
   if (!resumed.result) {
-    return resumed.result.error() == core::Errc::not_found ? answer(kLoginFailed)
+    return resumed.result.error() == core::Errc::not_found ? refuse_resume()
                                                            : fail(resumed.result.error());
   }
+  record_resume(resumed.caller.id, resumed.caller.token, AuditReason::none);
   succeed_as(*resumed.user, steps_.get<ResumeToken>().view());
+}
+
+void Login::refuse_resume() noexcept {
+  record_resume({}, {}, AuditReason::token_invalid);
+  answer(kLoginFailed);
+}
+
+void Login::record_resume(const store::UserId& user, const store::Locator& token,
+                          AuditReason reason) noexcept {
+  store::AuditRecord record;
+  record.event = store::AuditEvent::resume;
+  record.reason = reason;
+  record.origin = {user, address()};
+  record.target = user;
+  record.token = token;
+  context().audit.add(record);
 }
 
 void Login::succeed_as(const store::User& user, std::string_view token) noexcept {

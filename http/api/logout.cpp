@@ -15,6 +15,8 @@ class Logout final : public Call {
     revoke_.user = caller().id;
     revoke_.locator = caller().token;
     revoke_.token_kind = caller().token_kind;
+    revoke_.audited_as = store::AuditEvent::logout;
+    revoke_.origin = origin();
     revoke_.then<&Logout::on_revoked>(*this);
     store().write(revoke_);
   }

@@ -53,6 +53,7 @@ struct ApiOptions {
   std::string create_tokens_secret;
   // The longest `lifetime` that users.createToken takes.
   std::int64_t token_lifetime_ms_max = 365LL * 24 * 3600 * 1000;
+  bool audit = true;  // refusals and resumed logins are recorded
   // The limit itself is one of the store's settings.
   RateLimitOptions rate_limit;
   UserRateLimitOptions user_rate_limit;

@@ -71,6 +71,7 @@ class UpdatePermissions final : public Call {
     if (!read_changes(body, update_.changes)) return answer(kInvalidBodyParams);
     changes_ = update_.changes;
     if (changes_.empty()) return on_updated();
+    update_.origin = origin();
     update_.then<&UpdatePermissions::on_updated>(*this);
     store().write(update_);
   }

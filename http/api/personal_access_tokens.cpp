@@ -100,6 +100,7 @@ class RemovePersonalToken final : public Call {
   void run(const Body& body, const store::User*) noexcept override {
     if (const auto* wrong = read_token_name(body, remove_.name)) return answer(*wrong);
     remove_.user = caller().id;
+    remove_.origin = origin();
     remove_.then<&RemovePersonalToken::on_removed>(*this);
     store().write(remove_);
   }

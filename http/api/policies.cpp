@@ -173,6 +173,7 @@ class UpdatePolicies final : public Call {
                     "_id", "", "error-invalid-policy");
     }
     if (update_.changes.empty()) return on_updated();
+    update_.origin = origin();
     update_.then<&UpdatePolicies::on_updated>(*this);
     store().write(update_);
   }

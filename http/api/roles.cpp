@@ -59,13 +59,19 @@ class ChangeRole final : public Call {
     const store::UserId id = found.user->id;
     auto& update = steps_.template make<store::UpdateUser>();
     update.id = id;
+    update.origin = origin();
     (change == Change::add ? update.add_roles : update.remove_roles).add(role_);
     update.template then<&ChangeRole::on_updated>(*this);
     store().write(update);
   }
   void on_updated() noexcept {
     const auto& updated = steps_.template get<store::UpdateUser>();
-    if (!updated.result) return refuse_or_fail(updated.result.error());
+    if (!updated.result) {
+      if (updated.result.error() == core::Errc::refused) {
+        log_refusal(store::AuditReason::last_admin, updated.id.view());
+      }
+      return refuse_or_fail(updated.result.error());
+    }
     if (change == Change::remove) return answer(kSuccess);
     JsonWriter json = writer();
     json.begin_object().key("role").begin_object();

@@ -61,6 +61,7 @@ class ChangeSetting final : public Call {
     const auto key = store::setting_of(http::last_segment_of(request().path()));
     if (!key) return answer(kSettingNotFound);
     update_.key = *key;
+    update_.origin = origin();
     if (!read_value(body)) return refuse_value();
     update_.then<&ChangeSetting::on_updated>(*this);
     store().write(update_);

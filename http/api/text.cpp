@@ -1,6 +1,7 @@
 #include "http/api/text.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstddef>
 
@@ -160,6 +161,16 @@ std::optional<std::int64_t> parse_iso_time(std::string_view text) noexcept {
                                       chrono::minutes(minutes - offset_minutes) +
                                       chrono::seconds(seconds) + chrono::milliseconds(milliseconds);
   return moment.count();
+}
+
+std::optional<std::int64_t> parse_time_ms(std::string_view text) noexcept {
+  constexpr std::int64_t kLastMs = 253'402'300'799'999;  // 9999-12-31T23:59:59.999Z
+  const char* const end = text.data() + text.size();
+  std::int64_t number = 0;
+  const auto whole = std::from_chars(text.data(), end, number);
+  const auto moment =
+      whole.ec == std::errc() && whole.ptr == end ? std::optional(number) : parse_iso_time(text);
+  return moment && *moment >= 0 && *moment <= kLastMs ? moment : std::nullopt;
 }
 
 std::string sha256_hex(std::string_view password) {

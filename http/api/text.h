@@ -29,6 +29,8 @@ using IsoTime = std::array<char, 24>;
 // and Z are capitals, there are no leap seconds; what is less than a millisecond is cut.
 // Milliseconds since the epoch; nothing when malformed or no such moment.
 [[nodiscard]] std::optional<std::int64_t> parse_iso_time(std::string_view text) noexcept;
+// Such a moment, or milliseconds since the epoch in digits; from 1970 to 9999.
+[[nodiscard]] std::optional<std::int64_t> parse_time_ms(std::string_view text) noexcept;
 
 // What a password becomes before it is hashed or compared: lower-case hex of its SHA-256.
 [[nodiscard]] std::string sha256_hex(std::string_view password);

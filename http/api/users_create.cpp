@@ -63,7 +63,7 @@ bool CreateUser::read_roles(const Body& body) noexcept {
   // Else whoever may create users could make itself an admin.
   const bool plain = roles.empty() || roles == store::RoleSet{store::Role::user};
   if (!plain && !allows(store::Permission::access_permissions)) {
-    log_refusal("no permission to assign roles");
+    log_refusal(store::AuditReason::no_permission, {}, "no permission to assign roles");
     answer(kAssigningRolesNotAllowed);
     return false;
   }
@@ -98,6 +98,7 @@ void CreateUser::run(const Body& body, const store::User*) noexcept {
 void CreateUser::on_hashed() noexcept {
   if (!hash_.result) return fail(hash_.result.error());
   create_.user.password_hash = std::move(hash_.password_hash);
+  create_.origin = origin();
   create_.then<&CreateUser::on_created>(*this);
   store().write(create_);
 }

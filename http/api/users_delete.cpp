@@ -27,12 +27,18 @@ class DeleteUser final : public Call {
     const store::UserId id = found.user->id;
     auto& remove = steps_.make<store::DeleteUser>();
     remove.id = id;
+    remove.origin = origin();
     remove.then<&DeleteUser::on_deleted>(*this);
     store().write(remove);
   }
   void on_deleted() noexcept {
     const auto& removed = steps_.get<store::DeleteUser>();
-    if (!removed.result) return refuse_or_fail(removed.result.error());
+    if (!removed.result) {
+      if (removed.result.error() == core::Errc::refused) {
+        log_refusal(store::AuditReason::last_admin, removed.id.view());
+      }
+      return refuse_or_fail(removed.result.error());
+    }
     answer(kSuccess);
   }
   void refuse_or_fail(core::Errc code) noexcept {

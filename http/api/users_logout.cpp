@@ -18,6 +18,7 @@ class LogoutUser final : public Call {
     if (!store::UserId::fits(id)) return answer(kInvalidUser);
     update_.id = store::UserId(id);
     update_.revoke_tokens = true;
+    update_.origin = origin();
     update_.then<&LogoutUser::on_revoked>(*this);
     store().write(update_);
   }

@@ -23,6 +23,7 @@ class LogoutOtherClients final : public Call {
                       token_.begin());
     update_.id = caller().id;
     update_.revoke_tokens = true;
+    update_.origin = origin();
     update_.revoke_dated_only = true;
     update_.revoke_except = caller().token;
     update_.revoke_except_kind = caller().token_kind;

@@ -15,6 +15,7 @@ class RemoveOtherTokens final : public Call {
   void run(const Body&, const store::User*) noexcept override {
     update_.id = caller().id;
     update_.revoke_tokens = true;
+    update_.origin = origin();
     update_.revoke_except = caller().token;
     update_.revoke_except_kind = caller().token_kind;
     update_.then<&RemoveOtherTokens::on_revoked>(*this);

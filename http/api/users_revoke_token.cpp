@@ -55,6 +55,7 @@ class RevokeOneToken final : public Call {
     revoke.user = user;
     revoke.locator = locator;
     revoke.token_kind = kind;
+    revoke.origin = origin();
     revoke.then<&RevokeOneToken::on_revoked>(*this);
     store().write(revoke);
   }

@@ -49,6 +49,7 @@ class RevokeTokensInBulk final : public Call {
         return answer(kBeforeInvalid);
       }
     }
+    revoke_.origin = origin();
     revoke_.then<&RevokeTokensInBulk::on_revoked>(*this);
     store().write(revoke_);
   }

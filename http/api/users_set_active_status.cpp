@@ -19,6 +19,7 @@ class SetActiveStatus final : public Call {
     if (!store::UserId::fits(*id)) return answer(kInvalidUser);
     update_.id = store::UserId(*id);
     update_.active = active;
+    update_.origin = origin();
     update_.then<&SetActiveStatus::on_updated>(*this);
     store().write(update_);
   }
@@ -26,7 +27,9 @@ class SetActiveStatus final : public Call {
     if (!update_.result) {
       switch (update_.result.error()) {
         case core::Errc::not_found: return answer(kInvalidUser);
-        case core::Errc::refused: return answer(kLastAdmin);
+        case core::Errc::refused:
+          log_refusal(store::AuditReason::last_admin, update_.id.view());
+          return answer(kLastAdmin);
         default: return fail(update_.result.error());
       }
     }

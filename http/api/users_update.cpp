@@ -35,8 +35,8 @@ class UpdateUser final : public Call {
   // What the changes demand beyond the right to edit the user at all.
   [[nodiscard]] bool check_permissions() noexcept;
 
-  void refuse_unpermitted(std::string_view reason, const FixedAnswer& fixed) noexcept {
-    log_refusal(reason, id_.view());
+  void refuse_unpermitted(std::string_view what, const FixedAnswer& fixed) noexcept {
+    log_refusal(store::AuditReason::no_permission, id_.view(), what);
     answer(fixed);
   }
   [[nodiscard]] bool is_oneself() const noexcept { return id_ == caller().id; }
@@ -44,8 +44,7 @@ class UpdateUser final : public Call {
   store::UserId id_;
   std::unique_ptr<store::ProfileChanges> changes_ = std::make_unique<store::ProfileChanges>();
   std::optional<bool> active_;
-  std::string password_hex_;   // empty: the password stays
-  std::string password_hash_;  // of that
+  std::string password_;  // its SHA-256 in hex, then its hash; empty: the password stays
   Steps<store::FindUser, store::HashPassword, store::UpdateUser> steps_;
 };
 
@@ -84,7 +83,7 @@ bool UpdateUser::read_texts(JsonValue data) noexcept {
     return false;
   }
   if (changes_->email && changes_->email->empty()) changes_->email.reset();
-  if (password && !trim(*password).empty()) password_hex_ = sha256_hex(*password);
+  if (password && !trim(*password).empty()) password_ = sha256_hex(*password);
   return true;
 }
 
@@ -141,7 +140,7 @@ bool UpdateUser::check_names() noexcept {
 }
 
 bool UpdateUser::check_permissions() noexcept {
-  if (!password_hex_.empty() && !allows(store::Permission::edit_other_user_password)) {
+  if (!password_.empty() && !allows(store::Permission::edit_other_user_password)) {
     refuse_unpermitted("no permission to change passwords", kEditingPasswordNotAllowed);
     return false;
   }
@@ -185,9 +184,9 @@ void UpdateUser::on_found() noexcept {
   if (changes_->roles && !allows(store::Permission::assign_roles)) {
     return refuse_unpermitted("no permission to assign roles", kAssignRolesNotAllowed);
   }
-  if (password_hex_.empty()) return write();
+  if (password_.empty()) return write();
   auto& hash = steps_.make<store::HashPassword>();
-  hash.sha256_hex = std::move(password_hex_);
+  hash.sha256_hex = std::move(password_);
   hash.then<&UpdateUser::on_hashed>(*this);
   store().hash_password(hash);
 }
@@ -195,17 +194,18 @@ void UpdateUser::on_found() noexcept {
 void UpdateUser::on_hashed() noexcept {
   auto& hashed = steps_.get<store::HashPassword>();
   if (!hashed.result) return fail(hashed.result.error());
-  password_hash_ = std::move(hashed.password_hash);
+  password_ = std::move(hashed.password_hash);
   write();
 }
 
 void UpdateUser::write() noexcept {
   auto& update = steps_.make<store::UpdateUser>();
   update.id = id_;
+  update.origin = origin();
   update.active = active_;
   update.profile = std::move(changes_);
-  if (!password_hash_.empty()) {
-    update.password_hash = std::move(password_hash_);
+  if (!password_.empty()) {
+    update.password_hash = std::move(password_);
     update.revoke_tokens = true;
     if (is_oneself()) {
       update.revoke_except = caller().token;
@@ -222,7 +222,9 @@ void UpdateUser::on_updated() noexcept {
     const store::ProfileChanges& changes = *updated.profile;
     switch (updated.result.error()) {
       case core::Errc::not_found: return answer(kUserIsInvalid);
-      case core::Errc::refused: return answer(kLastAdmin);
+      case core::Errc::refused:
+        log_refusal(store::AuditReason::last_admin, updated.id.view());
+        return answer(kLastAdmin);
       case core::Errc::invalid: return answer(kIdentityNotSaved);
       case core::Errc::exists:
         return refuse(

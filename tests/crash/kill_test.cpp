@@ -18,6 +18,7 @@ namespace tokend::tests {
 namespace {
 
 constexpr std::size_t kWorkers = 4;
+constexpr int kCyclesPerAudit = 10;            // it is read as a whole, and grows
 constexpr std::size_t kOldUsersChecked = 200;  // of earlier cycles, after each
 constexpr std::chrono::seconds kTimeMax{150};
 
@@ -81,6 +82,10 @@ class Kill : public testing::Test {
     const auto found = contradictions(server_.port(), admin_, asked);
     ASSERT_TRUE(found.empty()) << "cycle " << cycle << ", seed " << seed_ << ":\n"
                                << joined(found) << server_.report();
+    if (cycle % kCyclesPerAudit != 0 && cycle != -1) return;
+    const auto unrecorded = contradictions_of_audit(server_.port(), admin_, asked);
+    ASSERT_TRUE(unrecorded.empty()) << "cycle " << cycle << ", seed " << seed_ << ":\n"
+                                    << joined(unrecorded) << server_.report();
   }
 
   std::uint64_t acknowledged() const {
@@ -178,6 +183,20 @@ class CrashCheck : public testing::Test {
 TEST_F(CrashCheck, ReportsATokenThatWasNeverIssued) {
   fact_.tokens.push_back({std::string(43, 'A'), Fate::alive});
   EXPECT_EQ(found().size(), 1U);
+}
+
+TEST_F(CrashCheck, ReportsAnIssuedTokenThatTheAuditDoesNotHold) {
+  log_out(1);
+  const auto check = [this] {
+    return contradictions_of_audit(server_.port(), admin_, {&fact_}).size();
+  };
+  EXPECT_EQ(check(), 0U);
+  fact_.tokens.push_back({.token = {}, .fate = Fate::open});
+  EXPECT_EQ(check(), 0U);
+  fact_.tokens.push_back({std::string(43, 'A'), Fate::gone});
+  EXPECT_EQ(check(), 1U);
+  fact_.tokens.resize(2);
+  EXPECT_EQ(check(), 1U);
 }
 
 TEST_F(CrashCheck, ReportsALostToken) {

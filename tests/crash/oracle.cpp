@@ -1,7 +1,10 @@
 #include "tests/crash/oracle.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <optional>
+#include <string_view>
 
 namespace tokend::tests {
 namespace {
@@ -142,6 +145,38 @@ std::vector<std::string> contradictions(std::uint16_t port, const Credentials& a
   const std::vector<Response> responses = ask(port, calls);
   std::vector<std::string> problems;
   for (Examination& examination : examinations) examination.judge(responses, problems);
+  return problems;
+}
+
+std::vector<std::string> contradictions_of_audit(std::uint16_t port, const Credentials& admin,
+                                                 const std::vector<UserFact*>& users) {
+  std::map<std::string, std::size_t, std::less<>> issued;
+  HttpClient client(Endpoint{.port = port});
+  std::string cursor;
+  do {
+    const Response page =
+        client.exchange({.method = "GET",
+                         .target = "/api/v1/audit.list?event=token-issue&count=100" +
+                                   (cursor.empty() ? std::string() : "&cursor=" + cursor),
+                         .headers = headers_of(admin)});
+    if (page.status != 200) return {"the audit was answered " + std::to_string(page.status)};
+    constexpr std::string_view kTarget = R"("target":{"_id":")";
+    for (std::size_t at = 0; (at = page.body.find(kTarget, at)) != std::string::npos;) {
+      at += kTarget.size();
+      ++issued[page.body.substr(at, page.body.find('"', at) - at)];
+    }
+    cursor = string_field(page.body, "cursor");
+  } while (!cursor.empty());
+  std::vector<std::string> problems;
+  for (const UserFact* user : users) {
+    const auto acknowledged = static_cast<std::size_t>(std::ranges::count_if(
+        user->tokens, [](const TokenFact& fact) { return !fact.token.empty(); }));
+    const std::size_t found = issued[user->id];
+    if (found >= acknowledged && found <= user->tokens.size()) continue;
+    problems.push_back("user " + user->username + " (" + user->id + "): the audit has " +
+                       std::to_string(found) + " issued tokens; " + std::to_string(acknowledged) +
+                       " were acknowledged of " + std::to_string(user->tokens.size()));
+  }
   return problems;
 }
 

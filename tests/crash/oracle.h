@@ -49,4 +49,10 @@ using Facts = std::vector<UserFact>;
 [[nodiscard]] std::vector<std::string> contradictions(std::uint16_t port, const Credentials& admin,
                                                       const std::vector<UserFact*>& users);
 
+// Reads the audit and says of which of `users` it holds fewer issued tokens than were acknowledged,
+// whatever became of them, or more than were asked for.
+[[nodiscard]] std::vector<std::string> contradictions_of_audit(std::uint16_t port,
+                                                               const Credentials& admin,
+                                                               const std::vector<UserFact*>& users);
+
 }  // namespace tokend::tests

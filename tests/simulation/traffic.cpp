@@ -1,8 +1,11 @@
 #include "tests/simulation/traffic.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 #include <utility>
 
+#include "store/meta.h"
 #include "tests/simulation/questions.h"
 
 namespace tokend::simulation {
@@ -195,9 +198,25 @@ void Traffic::check_permissions() {
   }
 }
 
+// Whatever has become of them since.
+void Traffic::check_audit() {
+  std::set<store::Locator> issued;
+  const auto scanned = world_.database().scan_back(
+      store::Family::issuances, {}, [&](std::string_view key, std::string_view value) {
+        const auto locator = store::locator_from(key);
+        if (locator && store::decode_issuance_record(value)) issued.insert(*locator);
+        return true;
+      });
+  if (!scanned) fault("the audit cannot be read");
+  for (const KnownToken& token : oracle_.tokens) {
+    if (!issued.contains(token.locator)) fault("an issued token is not in the audit");
+  }
+}
+
 void Traffic::ask_everything() {
   world_.settle();
   check_permissions();
+  check_audit();
   for (std::size_t token = 0; token < oracle_.tokens.size(); ++token) {
     for (std::size_t core = 0; core < world_.cores(); ++core) {
       ask_about(token, core);

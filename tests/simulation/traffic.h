@@ -71,6 +71,7 @@ class Traffic {
   void create();
   void permit();
   void check_permissions();
+  void check_audit();
   [[nodiscard]] std::size_t any_user();
   [[nodiscard]] std::size_t any_core() { return world_.dice().below(world_.cores()); }
 

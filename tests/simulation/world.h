@@ -84,6 +84,7 @@ class World {
   void pass_time(std::int64_t milliseconds) { wall_ms_ += milliseconds; }
 
   [[nodiscard]] store::Store& store(std::size_t core);
+  [[nodiscard]] const store::Database& database() const { return database_; }
   [[nodiscard]] bool healthy() const { return committer_->healthy(); }
   [[nodiscard]] std::size_t cores() const { return options_.cores; }
   [[nodiscard]] std::int64_t wall_ms() const { return wall_ms_; }

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
@@ -16,6 +17,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "store/journal.h"
@@ -44,6 +46,7 @@ class Model {
         const std::string value(random_() % 200, static_cast<char>('a' + random_() % 26));
         batch.put(Family::tokens, key, value);
         tokens[key] = value;
+        append_issuance(value, issuances[key]);
       }
     }
     batch.put(Family::users, "last", std::to_string(number_));
@@ -56,6 +59,7 @@ class Model {
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
 
   std::map<std::string, std::string> tokens;
+  std::map<std::string, std::string> issuances;  // whatever became of them
 
  private:
   // Of the batch itself, of the last segments, of all; some that are gone already.
@@ -99,6 +103,33 @@ class RocksTailTest : public RocksTest {
     ASSERT_EQ(status, 0);
   }
 
+  using Content = std::map<std::string, std::string>;
+  using Scanned = std::vector<std::pair<std::string, std::string>>;
+
+  // Both ways, from the ends and from somewhere in the middle.
+  void expect_same_scans(Family family, const Content& content) {
+    for (const std::size_t skipped : {std::size_t{0}, content.size() / 3, content.size() - 1}) {
+      if (content.empty()) return;
+      const auto middle = std::next(content.begin(), static_cast<std::ptrdiff_t>(skipped));
+      Scanned forward, backward;
+      ASSERT_TRUE(database->scan(family, skipped == 0 ? "" : middle->first,
+                                 [&](std::string_view key, std::string_view value) {
+                                   forward.emplace_back(key, value);
+                                   return true;
+                                 }));
+      EXPECT_EQ(forward, Scanned(middle, content.end()));
+      ASSERT_TRUE(database->scan_back(family, skipped == 0 ? "" : middle->first,
+                                      [&](std::string_view key, std::string_view value) {
+                                        backward.emplace_back(key, value);
+                                        return true;
+                                      }));
+      const auto end = skipped == 0 ? content.end() : middle;
+      Scanned expected(content.begin(), end);
+      std::ranges::reverse(expected);
+      EXPECT_EQ(backward, expected);
+    }
+  }
+
   void expect_same(const Model& model) {
     std::map<std::string, std::string> found;
     std::string before;
@@ -110,6 +141,8 @@ class RocksTailTest : public RocksTest {
           return true;
         }));
     EXPECT_EQ(found, model.tokens);
+    expect_same_scans(Family::tokens, model.tokens);
+    expect_same_scans(Family::issuances, model.issuances);
     const auto last = database->last_key(Family::tokens);
     ASSERT_TRUE(last);
     EXPECT_EQ(*last, model.tokens.empty() ? "" : model.tokens.rbegin()->first);

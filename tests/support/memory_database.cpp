@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "store/token.h"
+
 namespace tokend::tests {
 
 using core::Errc;
@@ -56,6 +58,23 @@ core::Result<void> MemoryDatabase::scan(
     snapshot = map(family);
   }
   for (auto at = snapshot.lower_bound(from); at != snapshot.end(); ++at) {
+    if (!visit(at->first, at->second)) break;
+  }
+  return {};
+}
+
+core::Result<void> MemoryDatabase::scan_back(
+    Family family, std::string_view before,
+    const std::function<bool(std::string_view key, std::string_view value)>& visit) const {
+  Map snapshot;
+  {
+    const std::lock_guard lock(mutex_);
+    if (reads_fail_[static_cast<std::size_t>(family)]) return core::fail(Errc::io, "injected");
+    snapshot = map(family);
+  }
+  auto at = before.empty() ? snapshot.end() : snapshot.lower_bound(before);
+  while (at != snapshot.begin()) {
+    --at;
     if (!visit(at->first, at->second)) break;
   }
   return {};
@@ -124,6 +143,12 @@ void MemoryDatabase::apply(const std::vector<Change>& changes) {
       family.erase(change.key);
     } else {
       family[change.key] = change.value;
+      if (change.family != Family::tokens || change.key <= last_token_) continue;
+      // As the database that serves does it.
+      last_token_ = change.key;
+      std::string issuance;
+      store::append_issuance(change.value, issuance);
+      families_[static_cast<std::size_t>(Family::issuances)][change.key] = issuance;
     }
   }
 }
@@ -141,6 +166,7 @@ void MemoryDatabase::lie_about_syncs() {
 void MemoryDatabase::crash() {
   const std::lock_guard lock(mutex_);
   if (synced_) families_ = *synced_;
+  last_token_.clear();
   // In order, so that nothing is there without what came before it.
   std::size_t kept = kept_of_a_crash ? kept_of_a_crash(under_way_.size()) : 0;
   for (const Submission& submission : under_way_) {

@@ -42,6 +42,10 @@ class MemoryDatabase final : public store::Database {
       store::Family family, std::string_view from,
       const std::function<bool(std::string_view key, std::string_view value)>& visit)
       const override;
+  [[nodiscard]] core::Result<void> scan_back(
+      store::Family family, std::string_view before,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit)
+      const override;
   [[nodiscard]] core::Result<std::string> last_key(store::Family family) const override;
   [[nodiscard]] std::uint64_t bytes_of(store::Family family) const override;
   [[nodiscard]] std::unique_ptr<store::Batch> make_batch() const override;
@@ -107,6 +111,7 @@ class MemoryDatabase final : public store::Database {
   bool interrupt_ = false;
   std::deque<Submission> under_way_;  // oldest first
   std::array<Map, kFamilies> families_;
+  std::string last_token_;  // the greatest key that was put into `tokens` in this life
   std::array<bool, kFamilies> reads_fail_{};
   Failure next_failure_ = Failure::none;
   bool failed_ = false;

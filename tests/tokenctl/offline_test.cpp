@@ -3,10 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
+#include <string>
+#include <vector>
 
 #include "http/api/text.h"
 #include "store/bootstrap.h"
@@ -288,6 +292,53 @@ TEST_F(OfflineTest, NowIsAllOfThemAlsoWhenTheClockWasSetBack) {
   EXPECT_EQ(open()->live_tokens(), 0U);
 }
 
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+TEST_F(OfflineTest, TheAuditIsShownNewestFirst) {
+  make_store();
+  store::UserId admin;
+  store::Locator token;
+  std::string id;
+  {
+    const auto store = open();
+    admin = find(*store, "admin")->id;
+    ASSERT_TRUE(create_user(*store, {.username = "bob"}));
+    token = issue(*store, admin);
+    id = store::view_of(store->id_of(token));
+    ASSERT_TRUE(revoke_tokens(*store, "admin"));
+  }
+  const auto store = open();
+  const auto shown = [&](const AuditWords& words) {
+    ::testing::internal::CaptureStdout();
+    const auto done = show_audit(*store, words);
+    std::fflush(stdout);
+    EXPECT_TRUE(done) << done.error().message;
+    return lines_of(::testing::internal::GetCapturedStdout());
+  };
+  const auto all = shown({});
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_NE(all[0].find(R"("event":"tokens-revoke")"), std::string::npos) << all[0];
+  EXPECT_NE(all[0].find(R"("count":1)"), std::string::npos) << all[0];
+  EXPECT_EQ(all[0].find("actor"), std::string::npos) << "nobody: it was tokenctl";
+  EXPECT_NE(all[1].find(R"("token":")" + id + "\""), std::string::npos) << all[1];
+  EXPECT_NE(all[2].find(R"("event":"user-create")"), std::string::npos) << all[2];
+  EXPECT_EQ(shown({.count = 2}), std::vector<std::string>(all.begin(), all.begin() + 2));
+  EXPECT_EQ(shown({.event = "user-create"}), std::vector{all[2]});
+  EXPECT_EQ(shown({.target = std::string(admin.view())}),
+            std::vector<std::string>(all.begin(), all.begin() + 2));
+  EXPECT_EQ(shown({.actor = std::string(admin.view())}).size(), 1U);
+  EXPECT_TRUE(shown({.until = "2001-01-01T00:00:00Z"}).empty());
+  EXPECT_EQ(shown({.since = "2001-01-01T00:00:00Z"}), all);
+  EXPECT_EQ(show_audit(*store, {.event = "nothing"}).error().code, core::Errc::invalid);
+  EXPECT_EQ(show_audit(*store, {.since = "today"}).error().code, core::Errc::invalid);
+  EXPECT_EQ(show_audit(*store, {.actor = std::string(40, 'a')}).error().code, core::Errc::invalid);
+}
+
 TEST_F(OfflineTest, ASoundStoreHasNoFaultsAndIsCounted) {
   make_store();
   {
@@ -344,6 +395,11 @@ TEST_F(OfflineTest, EveryKindOfDamageIsAFault) {
        std::string("\x01\x00\x01", 3)},
       {"a floor that does not decode", Family::revocations, "everyone", "x"},
       {"a floor of nobody", Family::revocations, "issuer/", store::encode_floor(store::Locator{})},
+      {"a record of the audit that does not decode", Family::audit, std::string(12, '\x01'), "x"},
+      {"a record of the audit under a short key", Family::audit, "short",
+       std::string("\x01\x00\x00\x00", 4)},
+      {"an issued token of the audit that does not decode", Family::issuances,
+       std::string(12, '\x01'), "x"},
       {"a wrong count of users", Family::meta, "users", std::string(8, '\x07')},
       {"a name that was taken over", Family::usernames, "admin", "nobody"},
   };

@@ -24,6 +24,11 @@ class FakeDatabase final : public store::Database {
       const std::function<bool(std::string_view, std::string_view)>&) const override {
     return {};
   }
+  core::Result<void> scan_back(
+      store::Family, std::string_view,
+      const std::function<bool(std::string_view, std::string_view)>&) const override {
+    return {};
+  }
   core::Result<std::string> last_key(store::Family family) const override {
     return family == store::Family::users ? last_user : std::string();
   }

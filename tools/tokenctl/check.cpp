@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "store/audit.h"
 #include "store/idempotency.h"
 #include "store/issuing_policy.h"
 #include "store/meta.h"
@@ -41,9 +42,10 @@ class Check {
         now_ms_(now_ms) {}
 
   Result<CheckReport> run() {
-    for (const auto family : {Family::tokens, Family::users, Family::usernames, Family::emails,
-                              Family::members, Family::permissions, Family::personal_tokens,
-                              Family::settings, Family::revocations, Family::idempotency}) {
+    for (const auto family :
+         {Family::tokens, Family::users, Family::usernames, Family::emails, Family::members,
+          Family::permissions, Family::personal_tokens, Family::settings, Family::revocations,
+          Family::idempotency, Family::audit, Family::issuances}) {
       core::Result<void> read;
       const auto scanned =
           database_.scan(family, {}, [&](std::string_view key, std::string_view value) {
@@ -84,6 +86,16 @@ class Check {
         if (!store::decode_floor(key, value)) fault("revocations", key, "does not decode");
         return {};
       case Family::idempotency: look_at_keyed_part(key, value); return {};
+      case Family::audit:
+        if (!store::locator_from(key) || !store::decode_audit_record(value)) {
+          fault("audit", key, "does not decode");
+        }
+        return {};
+      case Family::issuances:
+        if (!store::locator_from(key) || !store::decode_issuance_record(value)) {
+          fault("issuances", key, "does not decode");
+        }
+        return {};
       case Family::meta:
       case Family::count_: return {};
     }

@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "core/clock.h"
+#include "http/api/audit_json.h"
 #include "http/api/text.h"
+#include "store/audit_reader.h"
 #include "store/password.h"
 #include "tools/tokenctl/check.h"
 
@@ -19,6 +21,7 @@ using core::fail;
 using core::Result;
 
 constexpr std::size_t kUsersPerPage = 100;
+constexpr std::size_t kAuditRecordsPerPage = 1000;
 
 Result<void> outcome_of(const store::Operation& operation, std::string_view refused) {
   if (operation.result) return {};
@@ -249,6 +252,50 @@ Result<void> revoke(OfflineStore& store, const TokensToRevoke& tokens) {
   if (auto outcome = outcome_of(operation, ""); !outcome) return outcome;
   std::printf("revoked: %s\n", whose.c_str());
   return {};
+}
+
+Result<void> show_audit(OfflineStore& store, const AuditWords& words) {
+  store::AuditQuery query;
+  query.count = kAuditRecordsPerPage;
+  if (!words.event.empty()) {
+    query.event = store::audit_event_of(words.event);
+    if (!query.event) {
+      std::string known;
+      for (std::size_t event = 0; event < store::kAuditEventCount; ++event) {
+        known += ' ';
+        known += store::id_of(static_cast<store::AuditEvent>(event));
+      }
+      return fail(Errc::invalid, "there is no event '" + words.event + "'; the events are" + known);
+    }
+  }
+  for (const auto& [text, user] :
+       {std::pair(&words.actor, &query.actor), std::pair(&words.target, &query.target)}) {
+    if (!store::UserId::fits(*text)) return fail(Errc::invalid, "'" + *text + "' is no id");
+    *user = store::UserId(*text);
+  }
+  for (const auto& [text, wall_ms] :
+       {std::pair(&words.since, &query.since_ms), std::pair(&words.until, &query.until_ms)}) {
+    if (text->empty()) continue;
+    const auto moment = api::parse_time_ms(*text);
+    if (!moment) {
+      return fail(Errc::invalid, "'" + *text + "' is no time such as 2026-01-31T23:59:59Z");
+    }
+    *wall_ms = *moment;
+  }
+  std::string line;
+  for (std::size_t shown = 0;;) {
+    store::AuditPage page;
+    if (auto read = read_audit(store.database(), query, page); !read) return read;
+    for (const store::AuditPage::Entry& entry : page.entries) {
+      api::JsonWriter json(line);
+      write_audit_record(json, entry, store.id_of(entry.record.token));
+      line += '\n';
+      std::fwrite(line.data(), 1, line.size(), stdout);
+      if (++shown == words.count) return {};
+    }
+    if (page.next.empty()) return {};
+    query.before = page.next;
+  }
 }
 
 Result<void> check(OfflineStore& store) {

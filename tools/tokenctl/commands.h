@@ -43,6 +43,16 @@ struct TokensToRevoke {
 };
 core::Result<void> revoke(OfflineStore& store, const TokensToRevoke& tokens);
 
+struct AuditWords {
+  std::string event = {};   // an event's name; empty: all
+  std::string actor = {};   // an id; empty: all
+  std::string target = {};  // likewise
+  std::string since = {};   // a time as 2026-01-31T23:59:59Z or milliseconds; empty: all there is
+  std::string until = {};
+  std::size_t count = 0;  // 0: all
+};
+// The audit, newest first, an object of JSON on each line.
+core::Result<void> show_audit(OfflineStore& store, const AuditWords& words);
 // Fails with `corrupt` when there is a fault.
 core::Result<void> check(OfflineStore& store);
 

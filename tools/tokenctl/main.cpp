@@ -51,6 +51,7 @@ struct Words {
   std::string role;
   bool active = false;
   bool ask_password = false;
+  AuditWords audit;
   NewUser new_user;
   TokensToRevoke to_revoke;
 };
@@ -87,6 +88,16 @@ void add_commands(CLI::App& app, Words& words, Command& chosen) {
   revoke_command->add_option_function(
       "--before", std::function(into(to_revoke.before)),
       "As in 2026-01-31T23:59:59Z; without an issuer: everybody's tokens");
+
+  CLI::App* audit = add(app, "audit", "Who did what, newest first: a line of JSON each", chosen,
+                        [&words](OfflineStore& store) { return show_audit(store, words.audit); });
+  audit->add_option("--event", words.audit.event, "Only these, such as token-issue");
+  audit->add_option("--actor", words.audit.actor, "Only what the user of this id did");
+  audit->add_option("--target", words.audit.target, "Only what was done to or for it");
+  audit->add_option("--since", words.audit.since, "A time such as 2026-01-31T23:59:59Z");
+  audit->add_option("--until", words.audit.until, "Likewise");
+  audit->add_option("--count", words.audit.count, "So many at most; 0 for all")
+      ->capture_default_str();
 
   CLI::App* user = app.add_subcommand("user", "Users, named by id or username");
   user->require_subcommand(1);

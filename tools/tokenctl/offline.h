@@ -45,6 +45,10 @@ class OfflineStore {
   [[nodiscard]] std::int64_t latest_bound_ms() const noexcept {
     return std::max(clock_.wall_ms(), committer_->last_issued_ms() + 1);
   }
+  // What a token is called in public.
+  [[nodiscard]] store::TokenId id_of(const store::Locator& token) noexcept {
+    return store_->id_of(token);
+  }
   // Live dated tokens.
   [[nodiscard]] std::size_t live_tokens() const noexcept { return committer_->indexed_tokens(); }
 

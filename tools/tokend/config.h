@@ -47,6 +47,7 @@ struct Config {
   std::int64_t idempotency_window_ms = 0;
   std::size_t idempotency_bytes_max = 0;
   std::size_t tokens_max = 0;
+  std::int64_t audit_retention_ms = 0;  // 0: no audit
 
   std::string admin_username;
   std::string admin_pass;

@@ -60,6 +60,7 @@ api::ApiOptions api_options(const Config& config) {
   options.create_tokens_enabled = config.create_tokens_for_users;
   options.create_tokens_secret = config.create_tokens_for_users_secret;
   options.token_lifetime_ms_max = config.token_lifetime_ms_max;
+  options.audit = config.audit_retention_ms > 0;
   options.rate_limit = {.entries_max = config.rate_limiter_entries, .restarts_when_spent = false};
   options.user_rate_limit = {
       .key = config.rate_limiter_key == "user"   ? api::RateLimitKey::user
@@ -93,6 +94,7 @@ store::CommitterOptions committer_options(const Config& config) {
   options.idempotency_window_ms = config.idempotency_window_ms;
   options.idempotency_bytes_max = config.idempotency_bytes_max;
   options.indexed_tokens_max = config.tokens_max;
+  options.audit = config.audit_retention_ms > 0;
   options.settings = config.settings;
   options.given_settings = config.given_settings;
   return options;
@@ -101,6 +103,7 @@ store::CommitterOptions committer_options(const Config& config) {
 store::StoreOptions store_options(const Config& config) {
   store::StoreOptions options = config.store;
   options.bcrypt_cost = static_cast<int>(config.bcrypt_cost);
+  options.audit_retention_ms = config.audit_retention_ms;
   return options;
 }
 
@@ -139,7 +142,8 @@ struct Daemon::Core {
                                   .limiter = daemon.limiter_,
                                   .user_limiter = daemon.user_limiter_,
                                   .issuing_limiter = daemon.issuing_limiter_,
-                                  .login_block = daemon.login_block_}),
+                                  .login_block = daemon.login_block_,
+                                  .timers = &reactor.timers()}),
         factory(api::with_bulk_issuance(daemon.config_.http), api, reactor.turn_clock(),
                 reactor.blocks()) {}
 
@@ -190,6 +194,7 @@ std::expected<void, StartFailure> Daemon::open_store() {
   options.block_cache_bytes = config_.block_cache_bytes;
   options.token_segment_bytes = config_.write_buffer_bytes;
   options.journal_bytes_max = config_.journal_bytes;
+  options.audit_retention_ms = config_.audit_retention_ms;
   options.accept_log_damage = config_.accept_log_damage;
   auto database = store::RocksDatabase::open(options, clock_);
   if (!database) return std::unexpected(failure_of(database.error()));
@@ -322,9 +327,18 @@ void Daemon::watch_proxy_headers() {
   proxy_headers_told_ms_ = now_ms;
 }
 
+// The cores have ended, the committer has not.
+void Daemon::send_rest_of_audit() {
+  for (std::size_t core = 0; core < cores_.size(); ++core) {
+    cores_[core]->api.send_rest_of_audit();
+    server_.reactor(core).outbox().flush();
+  }
+}
+
 void Daemon::stop() {
   server_.request_stop();
   server_.join();
+  send_rest_of_audit();
   readers_.stop();
   hashers_.stop();
   committer_thread_.stop();

@@ -62,6 +62,7 @@ class Daemon {
   void watch_health();
   void watch_proxy_headers();
   void warn_of_descriptors();
+  void send_rest_of_audit();
   void stop();
 
   const Config config_;

@@ -15,6 +15,7 @@ constexpr std::int64_t kDay = 24 * kHour;
 
 constexpr std::string_view kServer = "Server";
 constexpr std::string_view kIssuing = "Issuing tokens";
+constexpr std::string_view kAudit = "Audit";
 constexpr std::string_view kAdmin = "The first admin (read only while the store has no user)";
 constexpr std::string_view kRate = "Rate limit";
 constexpr std::string_view kBrowsers = "Browsers";
@@ -158,6 +159,15 @@ constexpr Setting kSettings[] = {
      .target = TARGET(idempotency_bytes_max),
      .least = 64 * kMiB,
      .greatest = 1'024 * kGiB},
+
+    {.name = "audit-retention",
+     .group = kAudit,
+     .kind = Kind::duration,
+     .fallback = "90d",
+     .help = "How long the audit is kept; 0 switches it off and removes what there is",
+     .target = TARGET(audit_retention_ms),
+     .least = 0,
+     .greatest = store::kTokenLifetimeMsMax},
 
     {.name = "admin-username",
      .group = kAdmin,
