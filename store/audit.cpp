@@ -54,6 +54,7 @@ constexpr std::array<EventRow, kAuditEventCount> kEvents = {{
     {AuditEvent::call, "call"},
     {AuditEvent::dropped, "dropped"},
     {AuditEvent::tokens_revoke_bulk, "tokens-revoke-bulk"},
+    {AuditEvent::token_replay, "token-replay"},
 }};
 
 struct ReasonRow {

@@ -47,6 +47,7 @@ enum class AuditEvent : std::uint8_t {
   call,                // of a route that does none of the above; only where it was refused
   dropped,             // so many events of one kind were too many to record
   tokens_revoke_bulk,  // all that the target issued, or everybody's
+  token_replay,        // issued tokens that a repetition with an Idempotency-Key was given again
   count_,
 };
 inline constexpr std::size_t kAuditEventCount = static_cast<std::size_t>(AuditEvent::count_);

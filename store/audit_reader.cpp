@@ -110,10 +110,10 @@ Result<void> read_audit(const Database& database, const AuditQuery& query, Audit
   }
   // Nothing is older than the first moment, but "before" it would mean: everything.
   if (query.until_ms >= 0 && before.empty()) return {};
-  if (before.empty()) {
+  if (query.before.empty()) {
     const auto newest = newest_visible(database);
     if (!newest) return std::unexpected(newest.error());
-    before = *newest;
+    before = before.empty() ? *newest : std::min(before, *newest);
   }
   const Locator from = bound_at(query.since_ms);
   Backwards changes(database, Family::audit, before, from);

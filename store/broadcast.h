@@ -4,7 +4,7 @@
 // Operation: the committer fills a Broadcast and posts one notice to every core. Each core applies
 // all of it to its caches, then acknowledges. The core that acknowledges last sends the operations
 // that waited for it home, and the Broadcast itself back to the committer. So when an operation's
-// continuation runs, no core's cache holds the old state (DESIGN section 3.3).
+// continuation runs, no core's cache holds the old state (ARCHITECTURE.md, invariant 3).
 //
 // Concurrency: written by the committer between take-out and post; read-only for the cores from
 // then on; the one atomic is the count of cores still awaited. No core waits for another: a core
@@ -34,7 +34,8 @@ class Broadcast;
 // One core's copies of what the committer changes.
 class Replica {
  public:
-  // On the core's thread. Applies everything, then calls acknowledge().
+  // On the core's thread. Applies everything; then, or where floors were raised some turns later,
+  // calls acknowledge().
   virtual void apply(Broadcast& broadcast) noexcept = 0;
   [[nodiscard]] virtual core::Mailbox& home() noexcept = 0;
 

@@ -42,6 +42,9 @@
 
 namespace tokend::store {
 
+// The greatest `tokens_per_user_max` that a server may have.
+inline constexpr std::size_t kTokensPerUserMax = 10'000;
+
 struct CommitterOptions {
   std::size_t batch_operations_max = 4096;  // the rest goes into the next batch
   // Likewise, behind the operation that passes it.

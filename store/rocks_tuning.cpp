@@ -29,7 +29,7 @@ rocksdb::DBOptions database_options(const RocksOptions& options) {
                                 : rocksdb::WALRecoveryMode::kAbsoluteConsistency;
   rocks.bytes_per_sync = 1U << 20;
   rocks.avoid_unnecessary_blocking_io = true;
-  // After a failed commit nothing is tried again until a restart (DESIGN section 3.7).
+  // After a failed commit nothing is tried again until a restart (ARCHITECTURE.md, invariant 7).
   rocks.max_bgerror_resume_count = 0;
   rocks.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   rocks.max_log_file_size = 4U << 20;

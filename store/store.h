@@ -9,9 +9,9 @@
 // Concurrency: one instance per core, used on that core's thread only; no locks. The permissions
 // and the caches are the core's own copies, kept true by the committer's invalidations.
 //
-// Invariant (DESIGN section 3.3): an entry that was read before a revocation never enters a cache
-// after the revocation was applied to it. A read that left for a worker remembers the epochs of its
-// keys; the answer fills the cache only if no invalidation has moved them.
+// Invariant (ARCHITECTURE.md, invariant 3): an entry that was read before a revocation never enters
+// a cache after the revocation was applied to it. A read that left for a worker remembers the
+// epochs of its keys; the answer fills the cache only if no invalidation has moved them.
 
 #include <cstddef>
 #include <cstdint>

@@ -152,6 +152,8 @@ WriteRules::Outcome WriteRules::revoke_all(const UpdateUser& operation, bool cro
     user.valid_exception = kept;
     user.dated_from = user.dated_exception = {};
   }
+  // So that no two floors are equal: a login tells by it whether its password is still the one.
+  static_cast<void>(locators_.next(now_ms_));
   const std::size_t before_revoking = index_.tokens();
   index_.remove_all_but(user.id, kept);
   tokens_revoked_ += static_cast<std::uint32_t>(before_revoking - index_.tokens());

@@ -102,6 +102,7 @@ void CreateToken::on_key_looked_up() noexcept {
   if (user != caller().id && !allows(store::Permission::user_generate_access_token)) {
     return refuse_not_authorized(AuditReason::no_permission, user.view());
   }
+  record_replay(1, user, keyed.items.front().locator);
   answer_issued(user, store().token_of(keyed, 0), keyed.items.front().expires_ms);
 }
 

@@ -104,6 +104,7 @@ class CreateTokens final : public IssuingCall {
     std::size_t under_way = 0;  // tokens that the committer was asked for
     std::size_t written = 0;    // slices, in `answer`
     std::size_t issued = 0;
+    std::size_t replayed = 0;  // of these
     std::optional<core::Errc> store_failure;
     AuditReason first_refusal = AuditReason::none;  // why
     store::UserId first_refused;
@@ -298,7 +299,9 @@ void CreateTokens::append_entry(const store::IssueToken& token, bool kept) {
     const core::Errc code = token.result.error();
     if (is_of_the_store(code)) bulk_->store_failure = code;
     // Why something was refused once, nobody knows any more, and it was recorded then.
-    if (code == core::Errc::refused && !kept) {
+    if (token.broken_bound == store::BrokenBound::shown_token) {
+      bulk_->caller_revoked = true;
+    } else if (code == core::Errc::refused && !kept) {
       if (bulk_->first_refusal == AuditReason::none) {
         bulk_->first_refusal = reason_of_refusal(token);
         bulk_->first_refused = token.user;
@@ -308,10 +311,10 @@ void CreateTokens::append_entry(const store::IssueToken& token, bool kept) {
     } else if (code == core::Errc::not_found && !kept) {
       record_refusal(AuditReason::target_unknown, token.user.view());
     }
-    if (token.broken_bound == store::BrokenBound::shown_token) bulk_->caller_revoked = true;
     return append_error(out, answer_to(code));
   }
   ++bulk_->issued;
+  bulk_->replayed += kept;
   out += R"({"userId":")";
   append_escaped(out, token.user.view());
   out += R"(","authToken":")";
@@ -344,7 +347,10 @@ void CreateTokens::finish() noexcept {
   if (bulk_->first_refusal != AuditReason::none) {
     log_refusal(bulk_->first_refusal, bulk_->first_refused.view());
   }
-  if (bulk_->issued == 0 && bulk_->caller_revoked) return answer(kNotLoggedIn);
+  // Of all of its targets it is the caller who was refused.
+  if (bulk_->caller_revoked) log_refusal(AuditReason::caller_revoked);
+  if (bulk_->issued == bulk_->replayed && bulk_->caller_revoked) return answer(kNotLoggedIn);
+  if (bulk_->replayed > 0) record_replay(bulk_->replayed);
   if (bulk_->issued == 0 && bulk_->store_failure) return fail(*bulk_->store_failure);
   bulk_->answer += R"(],"success":true})";
   answer(200, bulk_->answer);

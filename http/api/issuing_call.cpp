@@ -100,6 +100,17 @@ bool IssuingCall::read_key(const store::Digest& asked, Keyed& keyed) noexcept {
   return true;
 }
 
+void IssuingCall::record_replay(std::size_t count, const store::UserId& user,
+                                const store::Locator& token) noexcept {
+  store::AuditRecord record;
+  record.event = store::AuditEvent::token_replay;
+  record.origin = origin();
+  record.target = user;
+  record.token = token;
+  record.count = static_cast<std::uint32_t>(count);
+  context().audit.add(record);
+}
+
 AuditReason IssuingCall::reason_of_refusal(const store::IssueToken& issued) noexcept {
   switch (issued.broken_bound) {
     case store::BrokenBound::none: return AuditReason::target_inactive;

@@ -74,6 +74,10 @@ class IssuingCall : public Call {
   }
   // In run() only. False: the key is malformed and the call has been answered.
   [[nodiscard]] bool read_key(const store::Digest& asked, Keyed& keyed) noexcept;
+  // Of tokens that the caller is given once more: to whoever has its token and a key that it used
+  // they are as good as new ones. `user` and `token`: of one alone.
+  void record_replay(std::size_t count, const store::UserId& user = {},
+                     const store::Locator& token = {}) noexcept;
   // Why the look-up failed.
   void refuse_key(core::Errc code) noexcept {
     return code == core::Errc::refused ? answer(kIdempotencyKeyReused) : fail(code);

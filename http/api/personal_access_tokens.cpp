@@ -83,10 +83,13 @@ class IssuePersonalToken final : public Call {
       case Refusal::unknown_name: return answer(kNoTokenToRegenerate);
       case Refusal::none: break;
     }
-    // The caller was deleted or deactivated meanwhile.
     const core::Errc code = issue_.result.error();
-    if (code == core::Errc::not_found || code == core::Errc::refused) return answer(kNotLoggedIn);
-    fail(code);
+    if (code != core::Errc::not_found && code != core::Errc::refused) return fail(code);
+    // The caller was deleted or deactivated meanwhile, or its token was revoked.
+    log_refusal(issue_.broken_bound == store::BrokenBound::shown_token
+                    ? store::AuditReason::caller_revoked
+                    : store::AuditReason::user_inactive);
+    answer(kNotLoggedIn);
   }
 
   store::IssuePersonalToken issue_;

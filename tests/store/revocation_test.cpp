@@ -1,5 +1,5 @@
 // A revoked token, a deactivated or deleted user authenticates on no core once the revocation was
-// answered, whatever was under way (DESIGN section 3.3).
+// answered, whatever was under way (ARCHITECTURE.md, invariant 3).
 
 #include "tests/store/store_fixture.h"
 
@@ -33,6 +33,25 @@ TEST_F(RevocationTest, RevokingOneTokenRevokesItEverywhereAndNoOther) {
   restart();
   EXPECT_FALSE(authenticates_anywhere(first.text, root));
   EXPECT_TRUE(authenticates(second.text, root));
+}
+
+// A login that compared a password tells by the floor whether it is still the one.
+TEST_F(RevocationTest, NoTwoFloorsOfAUserAreEqual) {
+  options.audit = false;  // its records take locators too
+  restart();
+  Locator last;
+  for (int time = 0; time < 3; ++time) {
+    Asked<UpdateUser> change;
+    change.id = root;
+    change.revoke_tokens = true;
+    store().write(change);
+    settle();
+    ASSERT_TRUE(change.succeeded());
+    EXPECT_GT(change.user.valid_from, last);
+    last = change.user.valid_from;
+  }
+  const Token token = issue(root);
+  EXPECT_TRUE(authenticates(token.text, root));
 }
 
 TEST_F(RevocationTest, RevokingTwiceSucceedsTwice) {

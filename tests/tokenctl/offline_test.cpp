@@ -172,6 +172,21 @@ TEST_F(OfflineTest, AUserIsNamedByIdToo) {
   EXPECT_TRUE(find(*store, "admin")->roles.has(store::Role::bot));
 }
 
+// The server may keep more for each user than its default.
+TEST_F(OfflineTest, OpeningDisplacesNoToken) {
+  make_store();
+  constexpr int kTokens = 60;
+  {
+    const auto store = open();
+    const store::UserId admin = find(*store, "admin")->id;
+    for (int count = 0; count < kTokens; ++count) issue(*store, admin);
+    EXPECT_EQ(store->live_tokens(), kTokens);
+  }
+  const auto store = open();
+  EXPECT_EQ(store->live_tokens(), kTokens);
+  EXPECT_TRUE(check(*store));
+}
+
 TEST_F(OfflineTest, RevokedTokensAreRevokedAfterReopening) {
   make_store();
   store::Locator token;

@@ -46,11 +46,14 @@ Result<std::unique_ptr<OfflineStore>> OfflineStore::open(const std::string& dire
   auto prepared = store::prepare_store(*offline->database_, offline->clock_, offline->random_, {});
   if (!prepared) return std::unexpected(std::move(prepared.error()));
 
+  // The server's own limit is not known here, and opening displaces what is beyond it.
+  const store::CommitterOptions options_of_committer{.tokens_per_user_max =
+                                                         store::kTokensPerUserMax};
   auto committer = store::Committer::open({.database = *offline->database_,
                                            .clock = offline->clock_,
                                            .waker = offline->no_waker_,
                                            .random = offline->random_},
-                                          prepared->identity, {});
+                                          prepared->identity, options_of_committer);
   if (!committer) return std::unexpected(std::move(committer.error()));
   offline->committer_ = std::move(*committer);
   offline->store_ = std::make_unique<store::Store>(

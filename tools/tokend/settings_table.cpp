@@ -1,5 +1,6 @@
 #include "tools/tokend/settings.h"
 
+#include "store/committer.h"
 #include "store/idempotency.h"
 #include "store/personal_token.h"
 
@@ -133,7 +134,7 @@ constexpr Setting kSettings[] = {
      .help = "Tokens that a user keeps; the oldest beyond it are dropped",
      .target = TARGET(tokens_per_user_max),
      .least = 1,
-     .greatest = 10'000,
+     .greatest = store::kTokensPerUserMax,
      .original = "MAX_RESUME_LOGIN_TOKENS"},
     {.name = "max-personal-access-tokens",
      .group = kIssuing,

@@ -150,6 +150,30 @@ TEST(IdempotencyKey, ARepetitionGetsTheSameBytes) {
   EXPECT_FALSE(answers.contains(none.body)) << "without a key nothing is repeated";
 }
 
+// To whoever has the issuer's token and its keys a repetition is as good as a new token.
+TEST(IdempotencyKey, ARepetitionIsInTheAudit) {
+  World world;
+  const std::string alice = world.create_user("alice");
+  const std::string bob = world.create_user("bob");
+  const auto replays = [&world] {
+    world.clock.advance_ms(1'000);
+    world.run();
+    return world.get("/api/v1/audit.list?event=token-replay", world.admin()).body;
+  };
+  const std::string one = with_key(world.admin(), "one"), many = with_key(world.admin(), "many");
+  world.post(kOne, one, by_id(alice));
+  world.post(kMany, many, list_of("userIds", {alice, bob, "nobody"}));
+  EXPECT_EQ(replays().find("token-replay"), std::string::npos);
+  world.post(kOne, one, by_id(alice));
+  std::string told = replays();
+  EXPECT_NE(told.find(R"("target":{"_id":")" + alice), std::string::npos) << told;
+  EXPECT_NE(told.find(R"("token":")"), std::string::npos) << told;
+  EXPECT_NE(told.find(R"("count":1)"), std::string::npos) << told;
+  world.post(kMany, many, list_of("userIds", {alice, bob, "nobody"}));
+  told = replays();
+  EXPECT_NE(told.find(R"("count":2)"), std::string::npos) << told;
+}
+
 TEST(IdempotencyKey, TheSameLifetimeInAnotherFormIsTheSameRequest) {
   World world;
   const Reply first = world.post(kOne, with_key(world.admin(), "key"),
