@@ -1,7 +1,6 @@
 #include "store/audit.h"
 
-#include <algorithm>
-
+#include "store/address.h"
 #include "store/bytes.h"
 
 // AuditRecord, version 1. Integers are little-endian; text8 is a length byte and as many bytes.
@@ -24,8 +23,6 @@ constexpr std::uint8_t kHasTarget = 0x08;
 constexpr std::uint8_t kHasToken = 0x10;
 constexpr std::uint8_t kHasCount = 0x20;
 constexpr std::uint8_t kHasDetails = 0x40;
-
-constexpr std::array<std::uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 struct EventRow {
   AuditEvent event;
@@ -135,21 +132,19 @@ AuditDetails audit_details(std::string_view text) noexcept {
 }
 
 void encode(const AuditRecord& record, std::string& out) {
-  const auto& address = record.origin.address;
-  const bool has_address = address != std::array<std::uint8_t, 16>{};
-  const bool is_ipv4 = std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), address.begin());
+  const AddressForm address = form_of(record.origin.address);
   const auto flag = [](bool set, std::uint8_t bit) { return set ? unsigned{bit} : 0U; };
   Writer writer(out);
   writer.u8(kRecordVersion);
   writer.u8(static_cast<std::uint8_t>(record.event));
   writer.u8(static_cast<std::uint8_t>(record.reason));
   writer.u8(static_cast<std::uint8_t>(
-      flag(!record.origin.actor.empty(), kHasActor) |
-      flag(has_address, is_ipv4 ? kHasIpv4 : kHasIpv6) | flag(!record.target.empty(), kHasTarget) |
+      flag(!record.origin.actor.empty(), kHasActor) | flag(address == AddressForm::ipv4, kHasIpv4) |
+      flag(address == AddressForm::ipv6, kHasIpv6) | flag(!record.target.empty(), kHasTarget) |
       flag(!record.token.empty(), kHasToken) | flag(record.count != 0, kHasCount) |
       flag(!record.details.empty(), kHasDetails)));
   if (!record.origin.actor.empty()) writer.text8(record.origin.actor.view());
-  if (has_address) writer.bytes(std::span(address).subspan(is_ipv4 ? kMappedPrefix.size() : 0));
+  write_address(writer, record.origin.address);
   if (!record.target.empty()) writer.text8(record.target.view());
   if (!record.token.empty()) writer.bytes(record.token.bytes);
   if (record.count != 0) writer.u32(record.count);
@@ -164,12 +159,9 @@ core::Result<AuditRecord> decode_audit_record(std::string_view bytes) {
   record.reason = static_cast<AuditReason>(reader.u8());
   const std::uint8_t flags = reader.u8();
   if (flags & kHasActor) record.origin.actor = reader.fixed<UserId>();
-  if (flags & kHasIpv4) {
-    std::ranges::copy(kMappedPrefix, record.origin.address.begin());
-    reader.bytes(std::span(record.origin.address).subspan(kMappedPrefix.size()));
-  } else if (flags & kHasIpv6) {
-    reader.bytes(record.origin.address);
-  }
+  record.origin.address = read_address(reader, flags & kHasIpv4   ? AddressForm::ipv4
+                                               : flags & kHasIpv6 ? AddressForm::ipv6
+                                                                  : AddressForm::none);
   if (flags & kHasTarget) record.target = reader.fixed<UserId>();
   if (flags & kHasToken) reader.bytes(record.token.bytes);
   if (flags & kHasCount) record.count = reader.u32();

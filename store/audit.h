@@ -11,7 +11,6 @@
 //
 // Concurrency: values and pure functions.
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -20,6 +19,7 @@
 
 #include "core/error.h"
 #include "core/fixed_string.h"
+#include "store/address.h"
 #include "store/token.h"
 
 namespace tokend::store {
@@ -90,7 +90,7 @@ inline constexpr std::int64_t kAuditKeptForEver = INT64_MAX;
 // By whom and from where. Nobody: tokenctl, or somebody who was not logged in.
 struct Origin {
   UserId actor;
-  std::array<std::uint8_t, 16> address{};  // as core::PeerAddress
+  Address address{};
 };
 
 inline constexpr std::size_t kAuditDetailsBytesMax = 127;

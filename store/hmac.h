@@ -9,8 +9,6 @@
 
 namespace tokend::store {
 
-// `key` has at most 64 bytes. About 300 ns for a short message; OpenSSL's own one-shot call costs
-// four times that, because it looks the algorithm up each time.
 [[nodiscard]] Digest hmac_sha256(std::span<const std::uint8_t> key,
                                  std::string_view message) noexcept;
 

@@ -12,9 +12,8 @@
 //   offset  bytes  what
 //        0      1  version: 1
 //        1      1  flags: 0x01 no user ids
-//        2      8  end of the window: milliseconds since the epoch. At a fixed place: the
-//        compaction
-//                  filter reads it without decoding the rest
+//        2      8  end of the window: milliseconds since the epoch. At a fixed place, because the
+//                  compaction filter reads it without decoding the rest
 //       10     32  SHA-256 of what was asked for
 //       42      8  expires: of its tokens
 //       50      4  items; of each:

@@ -12,7 +12,10 @@
 //   members             role (one byte) and user id -> nothing
 //   permissions         permission id -> version byte 1, u64 roles, i64 updated
 //   permissions         policy/<role id> -> an issuing policy (store/issuing_policy.cpp)
-//   idempotency         see store/idempotency.cpp
+//   revocations         "everyone" or issuer/<user id> -> a floor (store/revocation_floors.h)
+//   idempotency         a request's name and an item's number -> a part (store/idempotency.cpp)
+//   audit               locator -> a record (store/audit.cpp)
+//   issuances           locator -> what remains of a token's record (store/token.cpp)
 //   settings            setting id -> version byte 1, type byte, value (store/setting.cpp)
 
 #include <cstdint>

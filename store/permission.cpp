@@ -94,6 +94,15 @@ std::optional<Role> role_of(std::string_view id) noexcept {
   return std::nullopt;
 }
 
+void append_ids(RoleSet roles, std::string& out) {
+  const std::size_t before = out.size();
+  for (const RoleRow& candidate : kRoles) {
+    if (!roles.has(candidate.role)) continue;
+    if (out.size() > before) out += ',';
+    out += candidate.id;
+  }
+}
+
 std::string_view id_of(Permission permission) noexcept { return row(permission).id; }
 RoleSet default_roles_of(Permission permission) noexcept { return row(permission).roles; }
 

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace tokend::store {
@@ -57,6 +58,8 @@ class RoleSet {
   }
   std::uint64_t bits_ = 0;
 };
+// Their ids in the order of the enumeration, with commas between them.
+void append_ids(RoleSet roles, std::string& out);
 
 enum class Permission : std::uint8_t {
   user_generate_access_token,

@@ -6,6 +6,7 @@
 #include "store/token.h"
 
 namespace tokend::store {
+
 bool ExpiryFilter::Filter(int /*level*/, const rocksdb::Slice& /*key*/, const rocksdb::Slice& value,
                           std::string* /*new_value*/, bool* /*value_changed*/) const {
   const auto expires_ms = expiry_of_({value.data(), value.size()});

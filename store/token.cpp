@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "store/address.h"
 #include "store/bytes.h"
 
 // TokenRecord, version 1. Integers are little-endian; text8 is a length byte and as many bytes,
@@ -59,8 +60,6 @@ constexpr std::array<std::uint8_t, 256> make_values() {
   return values;
 }
 constexpr std::array<std::uint8_t, 256> kValues = make_values();
-
-constexpr std::array<std::uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 EVP_CIPHER_CTX* cipher(void* context) noexcept { return static_cast<EVP_CIPHER_CTX*>(context); }
 
@@ -159,22 +158,18 @@ bool equal_in_constant_time(std::span<const std::uint8_t> left,
 
 void encode(const TokenRecord& record, std::string& out) {
   const bool has_issuer = record.issuer != record.user;
-  const bool is_ipv4 =
-      std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), record.address.begin());
-  const bool has_address = record.address != decltype(record.address){};
+  const AddressForm address = form_of(record.address);
   Writer writer(out);
   writer.u8(kRecordVersion);
-  writer.u8(static_cast<std::uint8_t>(static_cast<unsigned>(record.kind) |
-                                      (has_issuer ? kHasIssuer : 0U) |
-                                      (has_address ? (is_ipv4 ? kHasIpv4 : kHasIpv6) : 0U) |
-                                      (record.name.empty() ? 0U : kHasName)));
+  writer.u8(static_cast<std::uint8_t>(
+      static_cast<unsigned>(record.kind) | (has_issuer ? kHasIssuer : 0U) |
+      (address == AddressForm::ipv4 ? kHasIpv4 : 0U) |
+      (address == AddressForm::ipv6 ? kHasIpv6 : 0U) | (record.name.empty() ? 0U : kHasName)));
   writer.i64(record.expires_ms);
   writer.bytes(record.digest);
   writer.text8(record.user.view());
   if (has_issuer) writer.text8(record.issuer.view());
-  if (has_address) {
-    writer.bytes(std::span(record.address).subspan(is_ipv4 ? kMappedPrefix.size() : 0));
-  }
+  write_address(writer, record.address);
   if (!record.name.empty()) writer.text16(record.name);
 }
 
@@ -189,12 +184,9 @@ core::Result<TokenRecord> decode(std::string_view bytes, bool has_digest) {
   if (has_digest) reader.bytes(record.digest);
   record.user = reader.fixed<UserId>();
   record.issuer = (flags & kHasIssuer) ? reader.fixed<UserId>() : record.user;
-  if (flags & kHasIpv4) {
-    std::ranges::copy(kMappedPrefix, record.address.begin());
-    reader.bytes(std::span(record.address).subspan(kMappedPrefix.size()));
-  } else if (flags & kHasIpv6) {
-    reader.bytes(record.address);
-  }
+  record.address = read_address(reader, flags & kHasIpv4   ? AddressForm::ipv4
+                                        : flags & kHasIpv6 ? AddressForm::ipv6
+                                                           : AddressForm::none);
   if (flags & kHasName) record.name = reader.text16();
   record.kind = static_cast<TokenKind>(flags & kKindMask);
   const bool valid = reader.complete() && version == kRecordVersion &&

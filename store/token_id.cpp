@@ -2,11 +2,11 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <algorithm>
 
 #include "core/error.h"
+#include "store/hmac.h"
 
 namespace tokend::store {
 namespace {
@@ -28,12 +28,7 @@ TokenIdCodec::TokenIdCodec(const TokenKey& key)
       decrypt_(EVP_CIPHER_CTX_new()) {
   // These fail only without memory, AES or SHA-256: no server without them.
   CHECK(encrypt_ && decrypt_);
-  TokenKey own;
-  unsigned int length = 0;
-  CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-             reinterpret_cast<const unsigned char*>(kPurpose.data()), kPurpose.size(), own.data(),
-             &length) != nullptr &&
-        length == own.size());
+  TokenKey own = hmac_sha256(key, kPurpose);
   CHECK(EVP_EncryptInit_ex(cipher(encrypt_), EVP_aes_256_ecb(), nullptr, own.data(), nullptr) == 1);
   CHECK(EVP_DecryptInit_ex(cipher(decrypt_), EVP_aes_256_ecb(), nullptr, own.data(), nullptr) == 1);
   OPENSSL_cleanse(own.data(), own.size());

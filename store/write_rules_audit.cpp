@@ -11,15 +11,10 @@
 namespace tokend::store {
 namespace {
 
-std::string names_of(RoleSet roles) {
-  std::string names;
-  for (std::size_t i = 0; i < kRoleCount; ++i) {
-    const auto role = static_cast<Role>(i);
-    if (!roles.has(role)) continue;
-    if (!names.empty()) names += ',';
-    names += id_of(role);
-  }
-  return names;
+std::string text_of(RoleSet roles) {
+  std::string text;
+  append_ids(roles, text);
+  return text;
 }
 
 std::string text_of(const SettingValue& value) {
@@ -30,7 +25,7 @@ std::string text_of(const SettingValue& value) {
 
 std::string text_of(const IssuingPolicy& policy) {
   std::string text;
-  if (policy.target_roles) text += " targetRoles=" + names_of(*policy.target_roles);
+  if (policy.target_roles) text += " targetRoles=" + text_of(*policy.target_roles);
   if (policy.exclude_admins) text += " excludeAdmins";
   if (policy.lifetime_ms_max > 0) {
     text += " lifetimeMax=" + std::to_string(policy.lifetime_ms_max) + "ms";
@@ -117,7 +112,7 @@ void WriteRules::record(const Write& operation) {
       entry.event = AuditEvent::permission_update;
       for (const auto& change : static_cast<const UpdatePermissions&>(operation).changes) {
         entry.details = audit_details(std::string(id_of(change.permission)) +
-                                      " roles=" + names_of(change.roles));
+                                      " roles=" + text_of(change.roles));
         record(entry);
       }
       return;
@@ -153,7 +148,7 @@ void WriteRules::record(const UpdateUser& operation) {
   if (!operation.add_roles.empty() || !operation.remove_roles.empty() ||
       (operation.profile && operation.profile->roles)) {
     entry.event = AuditEvent::roles_change;
-    entry.details = audit_details(names_of(operation.user.roles));
+    entry.details = audit_details(text_of(operation.user.roles));
     record(entry);
   }
   entry.details = {};

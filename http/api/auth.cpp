@@ -21,13 +21,7 @@ class Auth final : public Call {
     headers.assign("Cache-Control: no-store\r\nX-User-Id: ");
     headers += user->id.view();
     headers += "\r\nX-User-Roles: ";
-    const std::size_t before = headers.size();
-    for (std::size_t index = 0; index < store::kRoleCount; ++index) {
-      const auto role = static_cast<store::Role>(index);
-      if (!user->roles.has(role)) continue;
-      if (headers.size() > before) headers += ',';
-      headers += id_of(role);
-    }
+    store::append_ids(user->roles, headers);
     headers += "\r\n";
     answer_bare(200, headers);
   }

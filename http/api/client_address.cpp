@@ -7,11 +7,12 @@
 #include <tuple>
 
 #include "http/api/text.h"
+#include "store/address.h"
 
 namespace tokend::api {
 namespace {
 
-constexpr std::uint8_t kMappedPrefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+using store::kMappedPrefix;
 
 constexpr socklen_t kTextBytes = std::tuple_size_v<AddressText>;
 
@@ -29,8 +30,8 @@ bool parse_address(std::string_view text, ClientAddress& address) noexcept {
   char terminated[INET6_ADDRSTRLEN + 1] = {};
   if (text.size() >= sizeof(terminated)) return false;
   std::memcpy(terminated, text.data(), text.size());
-  if (inet_pton(AF_INET, terminated, address.data() + sizeof(kMappedPrefix)) == 1) {
-    std::memcpy(address.data(), kMappedPrefix, sizeof(kMappedPrefix));
+  if (inet_pton(AF_INET, terminated, address.data() + kMappedPrefix.size()) == 1) {
+    std::memcpy(address.data(), kMappedPrefix.data(), kMappedPrefix.size());
     return true;
   }
   return inet_pton(AF_INET6, terminated, address.data()) == 1;
@@ -67,9 +68,9 @@ ClientAddress client_address(const core::PeerAddress& peer, const http::Request&
 }
 
 std::string_view to_text(const ClientAddress& address, AddressText& out) noexcept {
-  const bool mapped = std::memcmp(address.data(), kMappedPrefix, sizeof(kMappedPrefix)) == 0;
+  const bool mapped = store::form_of(address) == store::AddressForm::ipv4;
   const char* text =
-      mapped ? inet_ntop(AF_INET, address.data() + sizeof(kMappedPrefix), out.data(), kTextBytes)
+      mapped ? inet_ntop(AF_INET, address.data() + kMappedPrefix.size(), out.data(), kTextBytes)
              : inet_ntop(AF_INET6, address.data(), out.data(), kTextBytes);
   return text ? std::string_view(text) : std::string_view("?");
 }

@@ -86,9 +86,11 @@ std::string Oracle::judge(std::size_t number, bool accepted, Event asked, std::i
     // One whose revocation is under way may be out of the count of the limit and not yet refused by
     // every core: it was not displaced, and its revocation has not been answered.
     // So may one that an issue under way displaces, whose own token has expired since: later issues
-    // displace nothing then and are answered before it is.
-    if (!token.personal() && !token.may_be_dead && users[token.user].issues_under_way == 0 &&
-        newer_for_sure(token, asked, asked_ms) >= limit_) {
+    // displace nothing then and are answered before it is, as long as they are no more than the
+    // limit.
+    const std::size_t newer_max = users[token.user].issues_under_way > 0 ? limit_ : limit_ - 1;
+    if (!token.personal() && !token.may_be_dead &&
+        newer_for_sure(token, asked, asked_ms) > newer_max) {
       return "a token beyond the limit was accepted";
     }
     return {};

@@ -1,7 +1,6 @@
 #include "tools/tokenctl/commands.h"
 
 #include <cstdio>
-#include <ctime>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -54,23 +53,14 @@ Result<store::Role> role_named(const std::string& name) {
   return fail(Errc::invalid, "there is no role '" + name + "'; the roles are" + known);
 }
 
-std::string names_of(store::RoleSet roles) {
-  std::string names;
-  for (std::size_t index = 0; index < store::kRoleCount; ++index) {
-    const auto role = static_cast<store::Role>(index);
-    if (!roles.has(role)) continue;
-    if (!names.empty()) names += ',';
-    names += store::id_of(role);
-  }
-  return names;
+std::string text_of(store::RoleSet roles) {
+  std::string text;
+  append_ids(roles, text);
+  return text;
 }
 
 std::string time_text(std::int64_t wall_ms) {
-  const std::time_t seconds = wall_ms / core::kMillisecondsPerSecond;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  return {text, std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+  return std::string(api::view_of(api::iso_time(wall_ms)));
 }
 
 // A misspelt name must not pass for the id of somebody who was deleted.
@@ -169,7 +159,7 @@ Result<void> list_users(OfflineStore& store) {
     for (const store::User& user : operation.users) {
       std::printf("%-17.*s  %-8s  %-24s  %s\n", static_cast<int>(user.id.size()),
                   user.id.view().data(), user.active ? "active" : "inactive", user.username.c_str(),
-                  names_of(user.roles).c_str());
+                  text_of(user.roles).c_str());
     }
     offset += operation.users.size();
     if (operation.users.empty() || offset >= operation.total) return {};
@@ -185,7 +175,7 @@ Result<void> show_user(OfflineStore& store, const std::string& user) {
   for (const store::Email& email : found->emails) {
     std::printf("email:     %s%s\n", email.address.c_str(), email.verified ? "" : " (unverified)");
   }
-  std::printf("roles:     %s\n", names_of(found->roles).c_str());
+  std::printf("roles:     %s\n", text_of(found->roles).c_str());
   std::printf("active:    %s\n", found->active ? "yes" : "no");
   std::printf("password:  %s\n", found->password_hash.empty() ? "none" : "set");
   std::printf("created:   %s\n", time_text(found->created_ms).c_str());

@@ -5,7 +5,6 @@
 //
 // Concurrency: one thread.
 
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -42,8 +41,9 @@ class OfflineStore {
 
   [[nodiscard]] const store::Database& database() const noexcept { return *database_; }
   // As Store::latest_bound_ms(), of this moment.
-  [[nodiscard]] std::int64_t latest_bound_ms() const noexcept {
-    return std::max(clock_.wall_ms(), committer_->last_issued_ms() + 1);
+  [[nodiscard]] std::int64_t latest_bound_ms() noexcept {
+    turn_clock_ = {clock_.monotonic_ns(), clock_.wall_ms()};
+    return store_->latest_bound_ms();
   }
   // What a token is called in public.
   [[nodiscard]] store::TokenId id_of(const store::Locator& token) noexcept {
