@@ -170,7 +170,7 @@ void RocksDatabase::Impl::keep() {
   if (!audit_cut_ns) audit_cut_ns = now_ns;
   if (now_ns - *audit_cut_ns < std::chrono::nanoseconds(kKeeperPeriod).count()) return;
   audit_cut_ns = now_ns;
-  static_cast<void>(forget_old_audit());
+  if (!forget_old_audit()) return;
 }
 
 // RocksDB looks for files that have become old only when their family gets another file. To suggest
