@@ -16,7 +16,7 @@ namespace tokend::store {
 
 class Database;
 
-// Records that one page looks at: some 10 ms.
+// Records that one page looks at.
 inline constexpr std::size_t kAuditScannedMax = 20'000;
 
 struct AuditQuery {

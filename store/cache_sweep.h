@@ -1,6 +1,7 @@
 #pragma once
 // What floors have revoked leaves a core's token cache, a slice of the cache in each turn: to look
-// at a million entries at once would hold the loop up for 3 ms, at a slice for 0.1 ms.
+// at a million entries at once would hold the loop up for milliseconds (bench_cache,
+// sweep_a_slice).
 //
 // Operation: the sweep goes round the cache. A Broadcast that comes while it is at some set is
 // acknowledged when it is there again, so one that comes while another is waited for neither waits
