@@ -99,7 +99,8 @@ TEST_F(SettingsCalls, CountOnEveryCoreAtOnceAndLastThroughACrash) {
   server().kill();
   ASSERT_TRUE(server().start()) << server().report();
   limits("1234");
-  EXPECT_THAT(server().log(), HasSubstr(std::string("as stored: ") + kCalls));
+  const std::string line = std::string("as stored: ") + kCalls;
+  EXPECT_THAT(server().log_with(line), HasSubstr(line));
   ApiClient fresh(server());
   const Credentials again = fresh.login_admin();
   EXPECT_TRUE(answers(fresh.post(path_of("API_Enable_Rate_Limiter"), R"({"value":false})", &again),

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
+#include <thread>
 
 #include "core/error.h"
 
@@ -11,6 +13,8 @@ namespace tokend::tests {
 namespace {
 
 constexpr Milliseconds kStartTimeout{30'000};
+// How long the log's thread may lie behind the answers.
+constexpr Milliseconds kLogTimeout{5'000};
 constexpr std::size_t kReportBytes = 4096;
 
 }  // namespace
@@ -90,6 +94,16 @@ int ServerProcess::wait(Milliseconds timeout) {
 }
 
 std::string ServerProcess::log() const { return read_whole_file(directory_.path() + "/stderr"); }
+
+std::string ServerProcess::log_with(std::string_view text) const {
+  const auto end = std::chrono::steady_clock::now() + kLogTimeout;
+  std::string log_so_far = log();
+  while (!log_so_far.contains(text) && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(Milliseconds(10));
+    log_so_far = log();
+  }
+  return log_so_far;
+}
 
 std::string ServerProcess::report() const {
   std::string text = log();

@@ -54,8 +54,11 @@ class ServerProcess {
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::string data_path() const { return directory_.path() + "/data"; }
   [[nodiscard]] std::string directory() const { return directory_.path(); }
-  // All standard error of all starts.
+  // All standard error of all starts. A thread of the server's own writes it, behind the answers:
+  // while the server runs the last lines may be missing.
   [[nodiscard]] std::string log() const;
+  // The log, as soon as it contains the text, or as it is after five seconds.
+  [[nodiscard]] std::string log_with(std::string_view text) const;
   // For a failure's message: the last lines of the log.
   [[nodiscard]] std::string report() const;
 
