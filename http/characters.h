@@ -1,17 +1,37 @@
 #pragma once
-// The characters of HTTP's grammar, and comparison of names without regard to case.
+// The characters of HTTP's grammar, comparison of names without regard to case, and of bytes among
+// which there are secrets.
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace tokend::http {
 
+// Letters, digits and `others`.
+class CharacterSet {
+ public:
+  consteval explicit CharacterSet(std::string_view others) noexcept {
+    for (unsigned byte = 0; byte < contains_.size(); ++byte) {
+      const unsigned letter = byte | 0x20;
+      contains_[byte] = (letter >= 'a' && letter <= 'z') || (byte >= '0' && byte <= '9');
+    }
+    for (const char byte : others) contains_[static_cast<unsigned char>(byte)] = true;
+  }
+  [[nodiscard]] constexpr bool contains(char byte) const noexcept {
+    return contains_[static_cast<unsigned char>(byte)];
+  }
+
+ private:
+  std::array<bool, 256> contains_{};
+};
+
 // RFC 9110, 5.6.2: what methods, header names and transfer codings are made of.
+inline constexpr CharacterSet kTokenCharacterSet("!#$%&'*+-.^_`|~");
 [[nodiscard]] constexpr bool is_token(unsigned char byte) noexcept {
-  if ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z') return true;
-  if (byte >= '0' && byte <= '9') return true;
-  return std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(byte)) !=
-         std::string_view::npos;
+  return kTokenCharacterSet.contains(static_cast<char>(byte));
 }
 
 // RFC 9110, 5.5: what a header value is made of, white space included.
@@ -35,6 +55,25 @@ namespace tokend::http {
   for (std::size_t index = 0; index < lower.size(); ++index) {
     difference |= static_cast<unsigned>((text[index] | 0x20) ^ lower[index]);
   }
+  return difference == 0;
+}
+
+// The time depends on `count` alone, so it does not tell how much of a secret was right.
+[[nodiscard]] inline bool equals_in_constant_time(const char* left, const char* right,
+                                                  std::size_t count) noexcept {
+  std::uint64_t difference = 0;
+  const auto compare = [&](std::size_t at, std::size_t bytes) {
+    std::uint64_t one = 0;
+    std::uint64_t other = 0;
+    std::memcpy(&one, left + at, bytes);
+    std::memcpy(&other, right + at, bytes);
+    difference |= one ^ other;
+  };
+  std::size_t at = 0;
+  for (; at + sizeof(difference) <= count; at += sizeof(difference)) {
+    compare(at, sizeof(difference));
+  }
+  if (at < count) compare(at, count - at);
   return difference == 0;
 }
 

@@ -62,6 +62,12 @@ void Exchange::answer(const Answer& answer) noexcept {
   }
 }
 
+std::byte* Exchange::notes_memory() noexcept {
+  // Else they are of a later request.
+  CHECK(session_ && session_->last_ == this);
+  return session_->notes_;
+}
+
 void Exchange::destroy_state() noexcept {
   if (!destroy_state_) return;
   destroy_state_(state_);

@@ -55,18 +55,16 @@ bool is_host(std::string_view host) noexcept {
     if (index == host.size() || index == 1) return false;
     ++index;
   } else {
-    constexpr std::string_view kOthers = "-._~%!$&'()*+,;=";
+    static constexpr CharacterSet kRegName("-._~%!$&'()*+,;=");
     for (; index < host.size() && host[index] != ':'; ++index) {
-      const char byte = host[index];
-      const int letter = byte | 0x20;
-      const bool alphanumeric = (byte >= '0' && byte <= '9') || (letter >= 'a' && letter <= 'z');
-      if (!alphanumeric && kOthers.find(byte) == std::string_view::npos) return false;
+      if (!kRegName.contains(host[index])) return false;
     }
     if (index == 0) return false;
   }
   if (index == host.size()) return true;
   if (host[index++] != ':') return false;
-  return host.find_first_not_of("0123456789", index) == std::string_view::npos;
+  return std::ranges::all_of(host.substr(index),
+                             [](char byte) { return byte >= '0' && byte <= '9'; });
 }
 
 bool is_coding_list(std::string_view list) noexcept {

@@ -165,6 +165,7 @@ void HttpSession::dispatch() noexcept {
   exchange->session_ = this;
   exchange->close_after_ = draining_ || !parser_.keep_alive();
   exchange->keep_alive_header_ = exchange->request_.minor_version() == 0;
+  if (!parser_.repeated()) std::memset(notes_, 0, sizeof(notes_));
   continue_due_ = false;
   parser_.reset();
   (last_ ? last_->next_ : first_) = exchange;

@@ -108,6 +108,7 @@ class HttpSession final : public core::Session {
   bool output_written_ = false;  // since the transport was last told
 
   Parser parser_;
+  alignas(std::uint64_t) std::byte notes_[Exchange::kNotesBytes];  // on the head parsed last
 };
 
 class HttpSessionFactory final : public core::SessionFactory {

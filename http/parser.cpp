@@ -3,6 +3,7 @@
 #include <llhttp.h>
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 #include <optional>
 
@@ -107,7 +108,8 @@ void Parser::begin() noexcept {
   stopped_ = in_name_ = in_value_ = false;
   keep_alive_ = awaits_continue_ = is_head_ = false;
   connection_close_ = connection_keep_alive_ = false;
-  has_length_ = has_coding_ = has_expect_ = large_body_ = false;
+  has_length_ = has_coding_ = has_expect_ = large_body_ = repeated_ = false;
+  last_head_bytes_ = 0;
   line_end_ = 0;
   method_ = target_ = version_ = {};
   request_.present_ = request_.repeated_ = 0;
@@ -120,9 +122,16 @@ void Parser::begin() noexcept {
 
 Parser::Result Parser::parse(char* request, std::size_t fresh) noexcept {
   base_ = request;
-  if (phase_ == Phase::idle) begin();
   std::size_t consumed = 0;
   Result result{Status::need_more, 0};
+  if (phase_ == Phase::idle) {
+    if (repeats_head(request, fresh)) {
+      consumed = take_repeated_head();
+      if (!in_body()) result.status = Status::complete;
+    } else {
+      begin();
+    }
+  }
   // The head ends, or turns out to have a strange method, at most once each.
   for (Phase before = Phase::idle; before != phase_ && result.status == Status::need_more;) {
     before = phase_;
@@ -170,6 +179,7 @@ Parser::Result Parser::parse_head(std::size_t fresh) noexcept {
     held_ += consumed;
     request_.head_length_ = static_cast<std::uint32_t>(held_);
     if (!accept_head()) return {Status::refused, consumed};
+    remember_head();
     if (in_body()) return {Status::need_more, consumed};
     return complete(consumed);
   }
@@ -187,6 +197,32 @@ Parser::Result Parser::parse_head(std::size_t fresh) noexcept {
     return refuse(Refusal::version_not_supported);
   }
   return refuse(Refusal::bad_request);
+}
+
+bool Parser::repeats_head(const char* request, std::size_t fresh) const noexcept {
+  return last_head_bytes_ > 0 && fresh >= last_head_bytes_ &&
+         equals_in_constant_time(request, last_head_.data(), last_head_bytes_);
+}
+
+// Everything but the body is as the last head left it.
+std::size_t Parser::take_repeated_head() noexcept {
+  repeated_ = true;
+  held_ = last_head_bytes_;
+  begin_body(request_.body_length_);
+  return last_head_bytes_;
+}
+
+void Parser::remember_head() noexcept {
+  if (held_ > last_head_.size() || has_coding_ || has_expect_) return;
+  last_head_bytes_ = held_;
+  std::memcpy(last_head_.data(), base_, held_);
+}
+
+void Parser::begin_body(std::size_t length) noexcept {
+  if (length == 0) return;
+  phase_ = Phase::sized_body;
+  body_left_ = length;
+  request_.body_length_ = static_cast<std::uint32_t>(length);
 }
 
 // llhttp tells of the target's end late, so the bytes that ended it may be among those seen.

@@ -9,6 +9,7 @@
 //
 // Concurrency: one core. Limits: ParserLimits, and the constants below.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -32,6 +33,10 @@ class Parser {
   static constexpr std::size_t kEmptyLinesMax = 4;    // in front of a request
   static constexpr std::size_t kMethodBytesMax = 64;  // looked at of a method that is not known
   static constexpr std::size_t kMachineBytes = 128;   // of llhttp's state
+  // Clients that keep a connection send the same head again and again: one that is no longer than
+  // this and has neither `Expect` nor `Transfer-Encoding` is compared with the one before it, and
+  // what is the same byte for byte is not parsed again.
+  static constexpr std::size_t kRepeatedHeadBytesMax = 1024;
 
   enum class Status : std::uint8_t { need_more, complete, refused };
   struct Result {
@@ -72,6 +77,8 @@ class Parser {
   [[nodiscard]] bool awaits_continue() const noexcept { return awaits_continue_; }
   // A HEAD request, as far as is known: its answer has no body even when it is refused.
   [[nodiscard]] bool is_head() const noexcept { return is_head_; }
+  // After `complete`: the head is, byte for byte, that of the request before it.
+  [[nodiscard]] bool repeated() const noexcept { return repeated_; }
 
  private:
   friend struct ParserCallbacks;
@@ -82,6 +89,12 @@ class Parser {
   static Known known_header(std::string_view name) noexcept;
 
   void begin() noexcept;
+  // Whether the request that begins here has the head that was parsed last.
+  [[nodiscard]] bool repeats_head(const char* request, std::size_t fresh) const noexcept;
+  [[nodiscard]] std::size_t take_repeated_head() noexcept;
+  void remember_head() noexcept;
+  // The head is whole: what follows it.
+  void begin_body(std::size_t length) noexcept;
   Result parse_head(std::size_t fresh) noexcept;
   // Whether the target is known to be too long once `position` bytes of the request were looked at.
   [[nodiscard]] bool target_exceeds_limit_at(std::size_t position) const noexcept;
@@ -151,6 +164,11 @@ class Parser {
   Request request_;
   ChunkedDecoder chunked_;
   alignas(std::max_align_t) std::byte machine_[kMachineBytes];
+
+  // The head that was parsed last, while request_ and what else it meant are still as it said.
+  std::size_t last_head_bytes_ = 0;  // 0: there is none, or it must not be taken for another
+  bool repeated_ = false;
+  std::array<char, kRepeatedHeadBytesMax> last_head_;
 };
 
 }  // namespace tokend::http

@@ -251,10 +251,8 @@ bool Parser::accept_head() noexcept {
   if (has_coding_) {
     phase_ = Phase::chunked_body;
     chunked_.start(body_bytes_max);
-  } else if (length > 0) {
-    phase_ = Phase::sized_body;
-    body_left_ = length;
-    request_.body_length_ = static_cast<std::uint32_t>(length);
+  } else {
+    begin_body(length);
   }
   return true;
 }

@@ -65,6 +65,17 @@ class Exchange {
   // end the exchange: nothing of it may be touched afterwards.
   void answer(const Answer& answer) noexcept;
 
+  // What the application derives from the head alone, and so finds again when the connection's next
+  // request has the same head, byte for byte; all zeros at first. During Application::on_request
+  // only.
+  static constexpr std::size_t kNotesBytes = 64;
+  template <class T>
+  [[nodiscard]] T& notes() noexcept {
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= kNotesBytes &&
+                  alignof(T) <= alignof(std::uint64_t));
+    return *std::launder(reinterpret_cast<T*>(notes_memory()));
+  }
+
   // The request's own state, made in place and destroyed by answer(). At most one a request.
   static constexpr std::size_t kStateBytes = 1024;
   template <class T, class... Arguments>
@@ -83,6 +94,7 @@ class Exchange {
   ~Exchange() = default;
 
   void destroy_state() noexcept;
+  [[nodiscard]] std::byte* notes_memory() noexcept;
 
   ExchangePool& pool_;
   Request request_;

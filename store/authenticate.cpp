@@ -10,14 +10,20 @@ void Store::Impl::authenticate(Authenticate& operation) noexcept {
   operation.user = nullptr;
   operation.attempts = 0;
   operation.result = {};
-  const auto locator = codec.decode(operation.token);
+  const auto proof = operation.proof ? *operation.proof : read_token(operation.token);
   const bool named =
       operation.any_user || (!operation.user_id.empty() && UserId::fits(operation.user_id));
-  if (!locator || !named || !is_possible(*locator)) return finish(operation, Errc::not_found);
-  operation.locator = *locator;
-  operation.digest = digest_of(operation.token);
+  if (!proof || !named || !is_possible(proof->locator)) return finish(operation, Errc::not_found);
+  operation.locator = proof->locator;
+  operation.digest = proof->digest;
   operation.expected_user = operation.any_user ? UserId{} : UserId(operation.user_id);
   resolve(operation);
+}
+
+std::optional<TokenProof> Store::Impl::read_token(std::string_view text) noexcept {
+  const auto locator = codec.decode(text);
+  if (!locator) return std::nullopt;
+  return TokenProof{*locator, digest_of(text)};
 }
 
 // A locator that no token of this store can have: a forgery, turned away without a read.

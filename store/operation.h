@@ -91,8 +91,9 @@ struct Caller {
 // identical): unknown, expired, revoked, another user's, holder deactivated. `unavailable`, `full`
 // or `io` when it could not be decided.
 struct Authenticate : BlockingOperation {
-  // In. The text of the token; not kept.
+  // In. The text of the token; not kept. Or what Store::read_token made of it.
   std::string_view token;
+  const TokenProof* proof = nullptr;
   // In. Must be the holder's id; `any_user` for login by resume.
   std::string_view user_id;
   bool any_user = false;

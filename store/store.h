@@ -87,6 +87,8 @@ class Store {
   Store& operator=(const Store&) = delete;
 
   void authenticate(Authenticate& operation) noexcept;
+  // Empty for what no token can look like. The same text always gives the same.
+  [[nodiscard]] std::optional<TokenProof> read_token(std::string_view text) noexcept;
   void find_user(FindUser& operation) noexcept;
   void resolve_usernames(ResolveUsernames& operation) noexcept;
   void list_users(ListUsers& operation) noexcept;

@@ -7,6 +7,7 @@
 // its operation, the database and the options.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -92,6 +93,7 @@ struct Store::Impl final : Replica {
 
   // ---- Authenticate ----
   void authenticate(Authenticate& operation) noexcept;
+  [[nodiscard]] std::optional<TokenProof> read_token(std::string_view text) noexcept;
   [[nodiscard]] bool is_possible(const Locator& locator) const noexcept;
   void resolve(Authenticate& operation) noexcept;
   void judge(Authenticate& operation, const TokenCache::Entry& token, const User& user) noexcept;

@@ -69,6 +69,12 @@ struct TokenRecord {
   std::string name;                         // of a personal access token
 };
 
+// What a token's text says: where its record is, and what proves it there.
+struct TokenProof {
+  Locator locator;
+  Digest digest{};
+};
+
 [[nodiscard]] Digest digest_of(std::string_view token) noexcept;
 [[nodiscard]] bool equal_in_constant_time(std::span<const std::uint8_t> left,
                                           std::span<const std::uint8_t> right) noexcept;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "http/api/head_notes.h"
 
 namespace tokend::api {
 namespace {
@@ -107,11 +108,16 @@ Api::Api(const ApiOptions& options, const ApiParts& parts)
 void Api::on_settings_changed() noexcept { context_.cors.apply(context_.settings); }
 
 void Api::on_request(http::Exchange& exchange) noexcept {
+  HeadNotes& notes = exchange.notes<HeadNotes>();
+  if (notes.route) [[likely]] {
+    return notes.route->endpoint(context_, exchange, *notes.route);
+  }
   const http::Request& request = exchange.request();
   const int index = router_.find(request.path());
   const Route* route =
       index == http::Router::kNotFound ? nullptr : &kRoutes[static_cast<std::size_t>(index)];
   if (route && route->serves(request.method())) [[likely]] {
+    notes.route = route;
     return route->endpoint(context_, exchange, *route);
   }
   if (request.method() == http::Method::options && (route || request.path() == "*")) {

@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "http/api/endpoints.h"
+#include "http/api/head_notes.h"
 #include "http/api/text.h"
 
 namespace tokend::api {
@@ -89,6 +90,15 @@ void Call::start() noexcept {
   origin_ = context_.cors.choose(exchange_.request());
   if (route_.access == Access::open) return admit(nullptr);
   if (!read_credentials()) return admit_unknown(false);
+  HeadNotes& notes = exchange_.notes<HeadNotes>();
+  if (!notes.has_proof) {
+    const auto proof = store().read_token(authenticate_.token);
+    if (!proof) return admit_unknown(true);
+    notes.proof = *proof;
+    notes.has_proof = true;
+  }
+  const store::TokenProof proof = notes.proof;
+  authenticate_.proof = &proof;
   authenticate_.then<&Call::on_authenticated>(*this);
   bool came_home = false;
   came_home_ = &came_home;
