@@ -112,14 +112,24 @@ server_ns() { cat "/proc/$server/task"/*/schedstat | awk '{ run += $1 } END { pr
 make_users() {
   printf 'making %s users\n' "$1" >&2
   start_tokend
-  short_run --target-users "$1" --save-targets "$scratch/targets"
+  short_run --admin bench --target-users "$1" --save-targets "$scratch/targets"
   stop
+  mv "$scratch/data" "$scratch/data-of-users"
+}
+
+# make_tokens: a token for each of them, in `$scratch/tokens`.
+make_tokens() {
+  start_tokend_with_users
+  load --admin bench --targets-file "$scratch/targets" --bulk 10000 --rounds 1 --connections 1 \
+    --save-tokens "$scratch/tokens" || [ $? -eq 3 ] || die "tokens: $(cat "$scratch/run.txt")"
+  stop
+  rm -rf "$scratch/data-of-users"
   mv "$scratch/data" "$scratch/data-of-users"
 }
 
 # short_run TOKENLOAD-OPTION...: not to measure anything, but for what it leaves behind.
 short_run() {
-  load --admin bench --connections 8 --duration 200ms --warmup 0 "$@" || [ $? -eq 3 ] ||
+  load --connections 8 --duration 200ms --warmup 0 "$@" || [ $? -eq 3 ] ||
     die "first run: $(cat "$scratch/run.txt")"
 }
 

@@ -11,6 +11,7 @@
 // Limits: COUNT is a whole number of turns, at most kCountMax, so that no user reaches the limit
 // of tokens.
 
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
@@ -250,8 +251,7 @@ class World {
     limits.exchanges_max = 2 * kConnections;
     factory_ = std::make_unique<http::HttpSessionFactory>(limits, *api_, clock_.turn, blocks_);
     create_users();
-    const std::string token = issue_for_admin();
-    headers_ = headers_of(admin_.view(), token);
+    for (std::string& headers : headers_) headers = headers_of(admin_.view(), issue_for_admin());
     for (std::size_t i = 0; i < kConnections; ++i) {
       connections_.push_back(std::make_unique<Connection>(blocks_));
       connections_.back()->session = factory_->open(connections_.back()->transport);
@@ -270,7 +270,7 @@ class World {
     std::vector<std::string_view> users;
     for (const auto& connection : connections_) {
       users.push_back(users_[next_user_].view());
-      connection->receive(create_token_request(headers_, users.back()));
+      connection->receive(create_token_request(headers_[0], users.back()));
       next_user_ = (next_user_ + 1) % users_.size();
     }
     const std::size_t put_before = database_.tokens_put();
@@ -287,9 +287,10 @@ class World {
     }
   }
 
-  // One GET me on each connection.
-  void get_me() {
-    const std::string request = "GET /api/v1/me HTTP/1.1\r\n" + headers_ + "\r\n";
+  // One GET me on each connection, with the token of the turn before or with the other one.
+  void get_me(bool repeats) {
+    shown_ = (shown_ + (repeats ? 0 : 1)) % headers_.size();
+    const std::string request = "GET /api/v1/me HTTP/1.1\r\n" + headers_[shown_] + "\r\n";
     for (const auto& connection : connections_) connection->receive(request);
     measured_receive(connections_, outbox_);
     const std::string id = R"("_id":")" + std::string(admin_.view()) + '"';
@@ -361,16 +362,21 @@ class World {
   store::UserId admin_;
   std::vector<store::UserId> users_;
   std::size_t next_user_ = 0;
-  std::string headers_;
+  std::array<std::string, 2> headers_;  // each with a token of the administrator
+  std::size_t shown_ = 0;
 };
 
-void parse(std::size_t count) {
+// Of requests whose heads are all the same or differ in the last character of the token.
+void parse(bool repeats, std::size_t count) {
   constexpr std::string_view kUser = "abcdefghijkmnopqr";
-  const std::string request =
-      create_token_request(headers_of(kUser, "AZaz09-_AZaz09-_AZaz09-_AZaz09-_AZaz09-_abc"), kUser);
+  const std::array<std::string, 2> requests = {
+      create_token_request(headers_of(kUser, "AZaz09-_AZaz09-_AZaz09-_AZaz09-_AZaz09-_abc"), kUser),
+      create_token_request(headers_of(kUser, "AZaz09-_AZaz09-_AZaz09-_AZaz09-_AZaz09-_abd"),
+                           kUser)};
   http::Parser parser(http::ParserLimits{});
   std::string received;
   for (std::size_t i = 0; i < count; ++i) {
+    const std::string& request = requests[repeats ? 0 : i % requests.size()];
     received.assign(request);
     received.append(core::kReceivePaddingBytes, '\0');
     measured_parse(parser, received.data(), request.size());
@@ -381,28 +387,40 @@ void parse(std::size_t count) {
   }
 }
 
-void serve(bool is_me, std::size_t count) {
+enum class Item { create_token, me, me_repeated };
+
+void serve(Item item, std::size_t count) {
   World world;
   // Every user has tokens afterwards, so that no table grows in what differs between two counts.
   for (std::size_t turn = 0; turn < kWarmupTurns; ++turn) world.create_tokens();
   for (std::size_t served = 0; served < count; served += kConnections) {
-    is_me ? world.get_me() : world.create_tokens();
+    item == Item::create_token ? world.create_tokens() : world.get_me(item == Item::me_repeated);
   }
 }
 
 int run(std::string_view item, std::string_view text) {
   std::size_t count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  const bool known = item == "parse" || item == "me" || item == "create_token";
+  const bool is_parse = item == "parse" || item == "parse_repeated";
+  const bool is_me = item == "me" || item == "me_repeated";
+  const bool known = is_parse || is_me || item == "create_token";
   if (!known || error != std::errc{} || end != text.data() + text.size() || count == 0 ||
       count % kConnections != 0 || count > kCountMax) {
-    std::fprintf(stderr,
-                 "usage: bench_request_path parse|create_token|me COUNT\n"
-                 "COUNT is a multiple of %zu, at most %zu\n",
-                 kConnections, kCountMax);
+    std::fprintf(
+        stderr,
+        "usage: bench_request_path parse|parse_repeated|create_token|me|me_repeated COUNT\n"
+        "COUNT is a multiple of %zu, at most %zu\n",
+        kConnections, kCountMax);
     return kExitUsage;
   }
-  item == "parse" ? parse(count) : serve(item == "me", count);
+  if (is_parse) {
+    parse(item == "parse_repeated", count);
+  } else {
+    serve(!is_me                  ? Item::create_token
+          : item == "me_repeated" ? Item::me_repeated
+                                  : Item::me,
+          count);
+  }
   return 0;
 }
 

@@ -17,7 +17,7 @@ namespace tokend::core {
 template <class T>
 class ChunkedArray {
  public:
-  static constexpr std::size_t kChunkBytes = Mapping::kHugePagesFromBytes;
+  static constexpr std::size_t kChunkBytes = Mapping::kHugePageBytes;
   static constexpr std::size_t kChunkItems = kChunkBytes / sizeof(T);
   static_assert(kChunkItems > 0);
 

@@ -8,8 +8,9 @@ namespace tokend::core {
 
 class Mapping {
  public:
-  // From this size on it begins at a huge page (of 2 MiB), and the kernel is asked for such.
-  static constexpr std::size_t kHugePagesFromBytes = std::size_t{2} << 20;
+  static constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
+  // From this size on it consists of whole huge pages, and the kernel is asked for such.
+  static constexpr std::size_t kHugePagesFromBytes = kHugePageBytes / 2;
 
   // Trips a CHECK when the address space is exhausted: nothing can be served then.
   explicit Mapping(std::size_t bytes);

@@ -49,6 +49,11 @@ class Slab {
     ASAN_POISON_MEMORY_REGION(piece, piece_bytes_);
   }
 
+  // Whether a piece is one of these.
+  [[nodiscard]] bool owns(const void* memory) const noexcept {
+    const auto* piece = static_cast<const std::byte*>(memory);
+    return piece >= mapping_.data() && piece < mapping_.data() + mapping_.bytes();
+  }
   [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
   [[nodiscard]] bool exhausted() const noexcept { return in_use_ == pieces_max_; }
 

@@ -10,7 +10,8 @@ void Store::Impl::authenticate(Authenticate& operation) noexcept {
   operation.user = nullptr;
   operation.attempts = 0;
   operation.result = {};
-  const auto proof = operation.proof ? *operation.proof : read_token(operation.token);
+  const auto proof =
+      operation.proof ? *operation.proof : read_token(operation.token, operation.user_id);
   const bool named =
       operation.any_user || (!operation.user_id.empty() && UserId::fits(operation.user_id));
   if (!proof || !named || !is_possible(proof->locator)) return finish(operation, Errc::not_found);
@@ -20,10 +21,18 @@ void Store::Impl::authenticate(Authenticate& operation) noexcept {
   resolve(operation);
 }
 
-std::optional<TokenProof> Store::Impl::read_token(std::string_view text) noexcept {
+std::optional<TokenProof> Store::Impl::read_token(std::string_view text,
+                                                  std::string_view holder) noexcept {
   const auto locator = codec.decode(text);
   if (!locator) return std::nullopt;
-  return TokenProof{*locator, digest_of(text)};
+  // Both are far away in memory as a rule, and come while the text is hashed.
+  const UserId user = UserId::fits(holder) ? UserId(holder) : UserId{};
+  tokens.expect_find_soon(*locator);
+  users.expect_find_soon(user);
+  const TokenProof proof{*locator, digest_of(text)};
+  tokens.expect_find(*locator);
+  users.expect_find(user);
+  return proof;
 }
 
 // A locator that no token of this store can have: a forgery, turned away without a read.

@@ -1,6 +1,6 @@
 #include "store/cache.h"
 
-#include <memory>
+#include <new>
 #include <utility>
 
 #include "store/hash.h"
@@ -28,21 +28,61 @@ void TokenCache::expect_soon(const Locator& locator) const noexcept {
   table_.prefetch(hash_of(locator));
 }
 
+void TokenCache::expect_find_soon(const Locator& locator) const noexcept {
+  table_.prefetch(hash_of(locator));
+}
+
+void TokenCache::expect_find(const Locator& locator) const noexcept {
+  table_.prefetch_find(hash_of(locator), [](const Entry&) noexcept {});
+}
+
 void TokenCache::remove(const Locator& locator) noexcept {
   table_.remove(
       hash_of(locator), [&](const Entry& entry) noexcept { return entry.locator == locator; },
       [](const Entry&) noexcept {});
 }
 
+UserCache::UserCache(std::size_t entries)
+    : by_id_(entries),
+      by_name_(entries),
+      memory_(by_id_.capacity(), sizeof(CachedUser)) {}
+
 UserCache::~UserCache() {
-  by_id_.each([](Slot user) noexcept { delete user; });
+  by_id_.each([this](Slot user) noexcept { destroy(user); });
   release_retired();
+}
+
+// Beside those in the table there may be some that were displaced and are still looked at: they are
+// what the heap is for.
+UserCache::CachedUser* UserCache::make(User&& user) {
+  std::string folded = fold(user.username);
+  void* const memory = memory_.take();
+  if (!memory) return new CachedUser{std::move(user), std::move(folded)};
+  return ::new (memory) CachedUser{std::move(user), std::move(folded)};
+}
+
+void UserCache::destroy(CachedUser* user) noexcept {
+  if (!memory_.owns(user)) {
+    delete user;
+    return;
+  }
+  user->~CachedUser();
+  memory_.give(user);
 }
 
 const User* UserCache::find(const UserId& id) noexcept {
   const Slot* slot =
       by_id_.find(hash_of(id), [&](Slot user) noexcept { return user->user.id == id; });
   return slot ? &(*slot)->user : nullptr;
+}
+
+void UserCache::expect_find_soon(const UserId& id) const noexcept { by_id_.prefetch(hash_of(id)); }
+
+void UserCache::expect_find(const UserId& id) const noexcept {
+  by_id_.prefetch_find(hash_of(id), [](Slot user) noexcept {
+    __builtin_prefetch(user);
+    __builtin_prefetch(reinterpret_cast<const char*>(user) + 64);
+  });
 }
 
 const User* UserCache::find_by_name(std::string_view folded) noexcept {
@@ -53,10 +93,7 @@ const User* UserCache::find_by_name(std::string_view folded) noexcept {
 
 const User& UserCache::put(User&& user) {
   remove(user.id);
-  auto made = std::make_unique<CachedUser>();
-  made->user = std::move(user);
-  made->folded = fold(made->user.username);
-  CachedUser* cached = made.release();
+  CachedUser* const cached = make(std::move(user));
   by_id_.claim(hash_of(cached->user.id), [&](Slot displaced) noexcept { retire(displaced); }) =
       cached;
   // A name that loses its place is found through the database again; its user stays cached.
@@ -82,7 +119,7 @@ void UserCache::retire(CachedUser* user) noexcept {
 }
 
 void UserCache::release_retired() noexcept {
-  for (CachedUser* user : retired_) delete user;
+  for (CachedUser* user : retired_) destroy(user);
   retired_.clear();
 }
 

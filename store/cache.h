@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/slab.h"
 #include "store/set_table.h"
 #include "store/token.h"
 #include "store/user.h"
@@ -40,6 +41,9 @@ class TokenCache {
   // Hints that put() comes for this one next, and for that one after it (SetTable::prefetch).
   void expect_next(const Locator& locator) const noexcept;
   void expect_soon(const Locator& locator) const noexcept;
+  // Hints that find() comes for this one: said `soon`, and again some 50 ns later.
+  void expect_find_soon(const Locator& locator) const noexcept;
+  void expect_find(const Locator& locator) const noexcept;
   void remove(const Locator& locator) noexcept;
   // For a sweep in slices (store/cache_sweep.h): of the sets [from, from + count) drops the entries
   // for which `drops(entry)` holds.
@@ -61,12 +65,14 @@ class TokenCache {
 // meanwhile: the Store releases when no continuation is running.
 class UserCache {
  public:
-  explicit UserCache(std::size_t entries) : by_id_(entries), by_name_(entries) {}
+  explicit UserCache(std::size_t entries);
   ~UserCache();
   UserCache(const UserCache&) = delete;
   UserCache& operator=(const UserCache&) = delete;
 
   [[nodiscard]] const User* find(const UserId& id) noexcept;
+  void expect_find_soon(const UserId& id) const noexcept;
+  void expect_find(const UserId& id) const noexcept;
   [[nodiscard]] const User* find_by_name(std::string_view folded) noexcept;
   // Replaces an entry of the same id.
   const User& put(User&& user);
@@ -84,11 +90,14 @@ class UserCache {
   };
   using Slot = CachedUser*;
 
+  [[nodiscard]] CachedUser* make(User&& user);
+  void destroy(CachedUser* user) noexcept;
   void retire(CachedUser* user) noexcept;
   void release_retired() noexcept;
 
   SetTable<Slot> by_id_;
   SetTable<Slot> by_name_;
+  core::Slab memory_;  // of huge pages: every request looks at a user, each time at another one
   std::vector<CachedUser*> retired_;
 };
 

@@ -76,9 +76,20 @@ class SetTable {
     const Set& set = set_of(hash);
     std::size_t way = 0;
     while (way < kWays && set.tags[way] != kFree) ++way;
-    const Slot& slot = set.slots[way < kWays ? way : set.hand];
-    for (std::size_t byte = 0; byte < sizeof(Slot); byte += kCacheLineBytes) {
-      __builtin_prefetch(reinterpret_cast<const char*>(&slot) + byte, 1);
+    prefetch_slot(set.slots[way < kWays ? way : set.hand]);
+  }
+
+  // For whoever will find(hash), and has called prefetch() before: has the slot that is likely the
+  // one fetched, and what `target(slot)` says it leads to, if anything.
+  template <class Target>
+  void prefetch_find(std::uint64_t hash, Target&& target) const noexcept {
+    const Set& set = set_of(hash);
+    const std::uint16_t tag = tag_of(hash);
+    for (std::size_t way = 0; way < kWays; ++way) {
+      if (set.tags[way] != tag) continue;
+      prefetch_slot(set.slots[way]);
+      target(set.slots[way]);
+      return;
     }
   }
 
@@ -132,6 +143,13 @@ class SetTable {
     Slot slots[kWays];
   };
 
+  static constexpr std::size_t kSlotBytes = sizeof(Set::slots) / kWays;
+
+  static void prefetch_slot(const Slot& slot) noexcept {
+    for (std::size_t byte = 0; byte < kSlotBytes; byte += kCacheLineBytes) {
+      __builtin_prefetch(reinterpret_cast<const char*>(&slot) + byte, 1);
+    }
+  }
   Set& set_of(std::uint64_t hash) const noexcept { return sets_[hash & (sets_count_ - 1)]; }
   // The set is chosen by the low bits, the tag by the high ones.
   static std::uint16_t tag_of(std::uint64_t hash) noexcept {

@@ -112,8 +112,9 @@ Store::Store(const StoreParts& parts, const StoreOptions& options)
 Store::~Store() = default;
 
 void Store::authenticate(Authenticate& operation) noexcept { impl_->authenticate(operation); }
-std::optional<TokenProof> Store::read_token(std::string_view text) noexcept {
-  return impl_->read_token(text);
+std::optional<TokenProof> Store::read_token(std::string_view text,
+                                            std::string_view holder) noexcept {
+  return impl_->read_token(text, holder);
 }
 void Store::find_user(FindUser& operation) noexcept { impl_->find_user(operation); }
 void Store::resolve_usernames(ResolveUsernames& operation) noexcept {

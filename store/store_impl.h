@@ -93,7 +93,8 @@ struct Store::Impl final : Replica {
 
   // ---- Authenticate ----
   void authenticate(Authenticate& operation) noexcept;
-  [[nodiscard]] std::optional<TokenProof> read_token(std::string_view text) noexcept;
+  [[nodiscard]] std::optional<TokenProof> read_token(std::string_view text,
+                                                     std::string_view holder) noexcept;
   [[nodiscard]] bool is_possible(const Locator& locator) const noexcept;
   void resolve(Authenticate& operation) noexcept;
   void judge(Authenticate& operation, const TokenCache::Entry& token, const User& user) noexcept;

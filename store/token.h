@@ -12,6 +12,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -50,6 +51,10 @@ struct Locator {
   [[nodiscard]] std::uint32_t sequence() const noexcept;
   [[nodiscard]] bool empty() const noexcept { return *this == Locator{}; }
   friend auto operator<=>(const Locator&, const Locator&) noexcept = default;
+  // Of a size that the compiler knows: no call.
+  friend bool operator==(const Locator& left, const Locator& right) noexcept {
+    return std::memcmp(left.bytes.data(), right.bytes.data(), sizeof(left.bytes)) == 0;
+  }
 };
 
 enum class TokenKind : std::uint8_t {

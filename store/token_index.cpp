@@ -9,7 +9,7 @@ namespace tokend::store {
 namespace {
 
 // A huge page of them.
-constexpr std::size_t kFirstSlots = core::Mapping::kHugePagesFromBytes / sizeof(std::uint32_t);
+constexpr std::size_t kFirstSlots = core::Mapping::kHugePageBytes / sizeof(std::uint32_t);
 
 // No expiry at all, or one that 48 bits of milliseconds do not reach (the year 10889).
 constexpr std::int64_t kNeverExpires48 = (std::int64_t{1} << 48) - 1;

@@ -92,7 +92,7 @@ void Call::start() noexcept {
   if (!read_credentials()) return admit_unknown(false);
   HeadNotes& notes = exchange_.notes<HeadNotes>();
   if (!notes.has_proof) {
-    const auto proof = store().read_token(authenticate_.token);
+    const auto proof = store().read_token(authenticate_.token, authenticate_.user_id);
     if (!proof) return admit_unknown(true);
     notes.proof = *proof;
     notes.has_proof = true;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "store/hash.h"
 
@@ -97,6 +98,25 @@ TEST(UserCache, AUserHandedOutStaysUntilRelease) {
   for (int i = 0; i < 100; ++i) cache.put(user("x" + std::to_string(i), "n" + std::to_string(i)));
   EXPECT_EQ(held.username, "one");
   cache.release();
+}
+
+TEST(UserCache, ManyThatWereDisplacedStayUntilRelease) {
+  UserCache cache(8);
+  std::vector<const User*> looked_at;
+  for (int i = 0; i < 100; ++i) {
+    looked_at.push_back(
+        &cache.put(user("id" + std::to_string(i), "a long name of user " + std::to_string(i))));
+  }
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(looked_at[static_cast<std::size_t>(i)]->username,
+              "a long name of user " + std::to_string(i));
+  }
+  cache.release();
+  // What was given back is used again.
+  for (int i = 0; i < 100; ++i) {
+    cache.put(user("id" + std::to_string(i), "name"));
+    cache.release();
+  }
 }
 
 TEST(UserCache, StaysWithinItsCapacityAndFindsEveryUserItHolds) {
