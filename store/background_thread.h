@@ -1,11 +1,13 @@
 #pragma once
 // A thread that does one kind of work whenever it is woken, e.g. a file that has to be ready before
 // it is needed, and after each period without a wake, if it was given one. Wakes that come while it
-// works make it work once more.
+// works make it work once more. Where processors are short it gets what those leave who answer
+// requests: it has a niceness, which Linux keeps for each thread.
 //
 // start() and stop() from one thread, wake() from any.
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <condition_variable>
@@ -22,6 +24,11 @@ namespace tokend::store {
 
 class BackgroundThread {
  public:
+  // Added to the process's own. A tenth of the weight of a thread that serves. With an equal one,
+  // making a table of 64 MiB on a loop's processor took a third of it for half a second, and
+  // requests queued up for 0.2 s.
+  static constexpr int kNiceness = 10;
+
   BackgroundThread() = default;
   ~BackgroundThread() { stop(); }
   BackgroundThread(const BackgroundThread&) = delete;
@@ -64,6 +71,8 @@ class BackgroundThread {
 
  private:
   void run() {
+    // Of this thread only. Anybody may become nicer; where that is forbidden all works as before.
+    static_cast<void>(nice(kNiceness));
     for (;;) {
       {
         std::unique_lock guard(mutex_);

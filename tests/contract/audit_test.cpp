@@ -3,12 +3,16 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -155,6 +159,53 @@ TEST_F(Audit, HoldsEveryEventAndNoSecret) {
     }
   }
   EXPECT_GT(files, 5U);
+}
+
+// The ids of the tokens in a list, in its order.
+std::vector<std::string> tokens_in(const std::string& list) {
+  constexpr std::string_view kToken = R"("token":")";
+  std::vector<std::string> tokens;
+  for (std::size_t at = 0; (at = list.find(kToken, at)) != std::string::npos;) {
+    at += kToken.size();
+    tokens.push_back(list.substr(at, list.find('"', at) - at));
+  }
+  return tokens;
+}
+
+// Its pages go on where the one before ended, whatever is committed meanwhile.
+TEST_F(Audit, ItsPagesHaveEachEventOnceWhileTokensAreIssued) {
+  const Person person = make_user();
+  const std::string body = body_for(person.id);
+  const std::string query = "&userId=" + person.id + "&event=token-issue";
+  for (int token = 0; token < 45; ++token) post("users.createToken", body, admin());
+  const std::vector<std::string> before = tokens_in(all_of(client(), admin(), query));
+  ASSERT_EQ(before.size(), 45U);
+
+  std::atomic<bool> ends = false;
+  std::atomic<int> more = 0;
+  std::thread issuer([&] {
+    ApiClient other(server());
+    while (!ends) more += other.post("/api/v1/users.createToken", body, &admin()).status == 200;
+  });
+  for (int round = 0; round < 10; ++round) {
+    const int issued_before = more;
+    std::vector<std::string> found;
+    std::string cursor;
+    do {
+      const Response page = client().get(
+          kList + ("?count=7" + query) + (cursor.empty() ? "" : "&cursor=" + cursor), &admin());
+      ASSERT_EQ(page.status, 200) << page;
+      std::ranges::move(tokens_in(page.body), std::back_inserter(found));
+      cursor = string_field(page.body, "cursor");
+    } while (!cursor.empty());
+    EXPECT_GE(found.size(), before.size() + static_cast<std::size_t>(issued_before));
+    EXPECT_EQ(std::set<std::string>(found.begin(), found.end()).size(), found.size());
+    ASSERT_GE(found.size(), before.size());
+    EXPECT_TRUE(std::ranges::equal(before, std::span(found).last(before.size())));
+  }
+  ends = true;
+  issuer.join();
+  EXPECT_GT(more, 0);
 }
 
 TEST_F(Audit, IsForThoseWithThePermission) {

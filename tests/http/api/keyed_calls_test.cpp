@@ -293,6 +293,38 @@ TEST(IdempotencyKey, ARequestForThousandsThatWasHalfDoneIsFinished) {
   }
 }
 
+// What was issued at first is not told to somebody who is nobody any more.
+TEST(IdempotencyKey, ARequestThatWasHalfDoneIsNotFinishedForWhomATokenEndedMeanwhile) {
+  constexpr std::size_t kRoom = 300;
+  store::CommitterOptions options = default_committer_options();
+  options.batch_operations_max = 100;
+  options.tokens_per_user_max = 10'000;
+  options.indexed_tokens_max = kRoom;
+  World world(default_options(), options);
+  const std::string alice = world.create_user("alice");
+  const std::string body = list_of("userIds", std::vector<std::string>(2 * kRoom, alice));
+  const std::string headers = with_key(world.admin(), "key");
+  const Reply first = world.post(kMany, headers, body);
+  ASSERT_EQ(first.status, 200);
+  const std::string token = issued(first).token;
+  ASSERT_FALSE(token.empty());
+  ASSERT_THAT(first.body, HasSubstr("Service Unavailable")) << "the store was not full";
+  ASSERT_EQ(world.post("/api/v1/users.logout", world.admin(), by_id(alice)).status, 200);
+  // In front of the rest of them in the committer's mail.
+  struct Revocation : store::RevokeTokens {
+    void on_done() noexcept { done = true; }
+    bool done = false;
+  } revocation;
+  revocation.before_ms = world.clock.turn.wall_ms + 1;
+  revocation.then<&Revocation::on_done>(revocation);
+  world.store->write(revocation);
+  const Reply second = world.post(kMany, headers, body);
+  EXPECT_TRUE(revocation.done && revocation.result);
+  EXPECT_EQ(second.status, 401) << second.body.substr(0, 200);
+  EXPECT_EQ(second.body.find(token), std::string::npos);
+  EXPECT_TRUE(world.log.has("the caller's token was revoked meanwhile"));
+}
+
 TEST(IdempotencyKey, TwoAtOnceGetTheSameAnswer) {
   World world;
   const std::string alice = world.create_user("alice");
