@@ -1,11 +1,8 @@
 #pragma once
-// The characters of HTTP's grammar, comparison of names without regard to case, and of bytes among
-// which there are secrets.
+// The characters of HTTP's grammar, and comparison of names without regard to case.
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
 #include <string_view>
 
 namespace tokend::http {
@@ -55,25 +52,6 @@ inline constexpr CharacterSet kTokenCharacterSet("!#$%&'*+-.^_`|~");
   for (std::size_t index = 0; index < lower.size(); ++index) {
     difference |= static_cast<unsigned>((text[index] | 0x20) ^ lower[index]);
   }
-  return difference == 0;
-}
-
-// The time depends on `count` alone, so it does not tell how much of a secret was right.
-[[nodiscard]] inline bool equals_in_constant_time(const char* left, const char* right,
-                                                  std::size_t count) noexcept {
-  std::uint64_t difference = 0;
-  const auto compare = [&](std::size_t at, std::size_t bytes) {
-    std::uint64_t one = 0;
-    std::uint64_t other = 0;
-    std::memcpy(&one, left + at, bytes);
-    std::memcpy(&other, right + at, bytes);
-    difference |= one ^ other;
-  };
-  std::size_t at = 0;
-  for (; at + sizeof(difference) <= count; at += sizeof(difference)) {
-    compare(at, sizeof(difference));
-  }
-  if (at < count) compare(at, count - at);
   return difference == 0;
 }
 

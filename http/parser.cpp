@@ -7,6 +7,7 @@
 #include <new>
 #include <optional>
 
+#include "core/constant_time.h"
 #include "core/error.h"
 #include "http/characters.h"
 #include "http/fields.h"
@@ -201,7 +202,7 @@ Parser::Result Parser::parse_head(std::size_t fresh) noexcept {
 
 bool Parser::repeats_head(const char* request, std::size_t fresh) const noexcept {
   return last_head_bytes_ > 0 && fresh >= last_head_bytes_ &&
-         equals_in_constant_time(request, last_head_.data(), last_head_bytes_);
+         core::equals_in_constant_time(request, last_head_.data(), last_head_bytes_);
 }
 
 // Everything but the body is as the last head left it.

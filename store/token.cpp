@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/constant_time.h"
 #include "store/address.h"
 #include "store/bytes.h"
 
@@ -153,7 +154,8 @@ Digest digest_of(std::string_view token) noexcept {
 
 bool equal_in_constant_time(std::span<const std::uint8_t> left,
                             std::span<const std::uint8_t> right) noexcept {
-  return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
+  return left.size() == right.size() &&
+         core::equals_in_constant_time(left.data(), right.data(), left.size());
 }
 
 void encode(const TokenRecord& record, std::string& out) {

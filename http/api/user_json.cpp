@@ -8,9 +8,9 @@ namespace tokend::api {
 namespace {
 
 // There is no presence here: whoever asks is there, the rest is not.
-constexpr std::string_view kOnline = "online";
-constexpr std::string_view kOffline = "offline";
-constexpr std::string_view kSettings = R"({"profile":{},"preferences":{}})";
+constexpr std::string_view kOnline = R"("status":"online","statusConnection":"online")";
+constexpr std::string_view kOffline = R"("status":"offline")";
+constexpr std::string_view kSettings = R"("settings":{"profile":{},"preferences":{}})";
 
 void write_emails(JsonWriter& json, const store::User& user) {
   json.key("emails").begin_array();
@@ -26,7 +26,8 @@ class AvatarUrl {
  public:
   explicit AvatarUrl(std::string_view username) noexcept {
     constexpr std::string_view kHex = "0123456789ABCDEF";
-    for (const char character : kPrefix) put(character);
+    kPrefix.copy(bytes_.data(), kPrefix.size());
+    size_ = kPrefix.size();
     for (const char character : username) {
       const auto byte = static_cast<unsigned char>(character);
       const bool unreserved = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
@@ -74,12 +75,12 @@ void write_role(JsonWriter& json, store::Role role) {
 void write_me(JsonWriter& json, const store::User& user) {
   json.key("_id").text(user.id.view()).key("name").text(user.name);
   write_emails(json, user);
-  json.key("status").text(kOnline).key("statusConnection").text(kOnline);
-  json.key("username").text(user.username).key("utcOffset").number(0);
+  json.raw(kOnline);
+  json.key("username").text(user.username).raw(R"("utcOffset":0)");
   json.key("active").boolean(user.active);
   write_roles(json.key("roles"), user.roles);
   if (user.require_password_change) json.key("requirePasswordChange").boolean(true);
-  json.key("settings").raw(kSettings);
+  json.raw(kSettings);
   json.key("avatarUrl").text(AvatarUrl(user.username).view());
   if (!user.emails.empty()) json.key("email").text(user.emails.front().address);
 }
@@ -89,12 +90,12 @@ void write_full_user(JsonWriter& json, const store::User& user) {
   json.key("createdAt").text(view_of(iso_time(user.created_ms)));
   json.key("username").text(user.username);
   write_emails(json, user);
-  json.key("type").text("user").key("status").text(kOffline).key("active").boolean(user.active);
+  json.raw(R"("type":"user")").raw(kOffline).key("active").boolean(user.active);
   write_roles(json.key("roles"), user.roles);
   json.key("_updatedAt").text(view_of(iso_time(user.updated_ms)));
   json.key("name").text(user.name);
   if (user.require_password_change) json.key("requirePasswordChange").boolean(true);
-  json.key("settings").raw(kSettings);
+  json.raw(kSettings);
 }
 
 void write_public_user(JsonWriter& json, const store::User& user) {

@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "http/characters.h"
 #include "http/parser.h"
 #include "tests/http/harness.h"
 #include "tests/http/outcome.h"
@@ -183,18 +182,6 @@ TEST(RepeatedHeads, LeadToWhatParsingThemLeadsTo) {
         for (std::size_t at = 1; at < stream.size(); ++at) every_byte.push_back(at);
         EXPECT_EQ(outcome_of(stream), outcome_of(stream, every_byte)) << stream;
       }
-    }
-  }
-}
-
-TEST(ConstantTimeComparison, SeesEveryByte) {
-  for (std::size_t count = 0; count < 40; ++count) {
-    const std::string one(count, 'a');
-    EXPECT_TRUE(equals_in_constant_time(one.data(), std::string(count, 'a').data(), count));
-    for (std::size_t at = 0; at < count; ++at) {
-      std::string other = one;
-      other[at] = static_cast<char>(other[at] ^ 0x80);
-      EXPECT_FALSE(equals_in_constant_time(one.data(), other.data(), count)) << count << " " << at;
     }
   }
 }

@@ -24,6 +24,25 @@ TEST(JsonWriter, EscapesAsJsonStringifyDoes) {
   EXPECT_EQ(escaped("a\"b\"c"), R"(a\"b\"c)");
 }
 
+TEST(JsonWriter, SeesWhatMustBeEscapedWhereverItStands) {
+  for (std::size_t size = 0; size < 40; ++size) {
+    const std::string clean(size, '\x7F');
+    EXPECT_FALSE(needs_escape(clean)) << size;
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string text = clean;
+        text[at] = static_cast<char>(byte);
+        EXPECT_EQ(needs_escape(text), byte < 0x20 || byte == '"' || byte == '\\')
+            << at << " " << byte;
+      }
+    }
+  }
+  std::string out;
+  JsonWriter json(out);
+  json.begin_array().text("").text("a\"b").text("plain").text("12345678\n").end_array();
+  EXPECT_EQ(out, R"(["","a\"b","plain","12345678\n"])");
+}
+
 TEST(JsonWriter, PutsCommasBetweenMembersOnly) {
   std::string out = "what was there before";
   JsonWriter json(out);
