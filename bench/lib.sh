@@ -1,7 +1,8 @@
 # What the measuring scripts of this folder share: a server on one CPU, tokenload on another one,
 # and a directory for what they leave. Sourced behind tools/lib.sh, never run. Before it: `bin`,
-# `scratch_parent`, `server_cpu` and `load_cpu`. After it: `scratch`, which goes with the script, as
-# does the server that runs then.
+# `scratch_parent`, `server_cpu` and `load_cpu`; may be set as well: `server_cores`, tokend's loops (1),
+# and `shared_cpus`, not empty where server and load share their CPUs. After it: `scratch`, which goes
+# with the script, as does the server that runs then.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # the four above
 # shellcheck disable=SC2034 # for the script
@@ -9,7 +10,7 @@
 for program in tokend ceiling tokenload; do
   [ -x "$bin/$program" ] || die "$bin/$program is missing: build it first (tools/build)"
 done
-[ "$server_cpu" != "$load_cpu" ] || die "server and load need a CPU each"
+[ -n "${shared_cpus:-}" ] || [ "$server_cpu" != "$load_cpu" ] || die "server and load need a CPU each"
 case $(stat -f -c %T "$scratch_parent") in
   tmpfs | ramfs) die "$scratch_parent is memory: a sync costs nothing there; name a disk by --scratch" ;;
 esac
@@ -92,7 +93,7 @@ stop() {
 password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 start_tokend() {
   ADMIN_USERNAME=bench ADMIN_PASS=$password CREATE_TOKENS_FOR_USERS=true \
-    start "$bin/tokend" --listen 127.0.0.1:0 --cores 1 --cpus "$server_cpu" \
+    start "$bin/tokend" --listen 127.0.0.1:0 --cores "${server_cores:-1}" --cpus "$server_cpu" \
     --data "$scratch/data" --bcrypt-cost 4 --log-level warning
 }
 
