@@ -3,18 +3,24 @@
 // usage: syncs DIRECTORY
 // Writes 4 KiB and calls fdatasync, again and again: behind the end of a file that grows, and into
 // a file that was filled before. Prints the percentiles of write and sync together, in
-// microseconds, as JSON. Errors go to standard error, with exit code 1; 64 for a wrong usage.
+// microseconds, as JSON; then what the journal does: writes with O_DIRECT | O_DSYNC into a filled
+// file, several at once, each by a thread of its own. Errors go to standard error, with exit code
+// 1; 64 for a wrong usage.
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -50,6 +56,48 @@ std::vector<double> measure(int file, const std::vector<char>& block, std::size_
   return took;
 }
 
+// What is written at once, and by how many; tokend's journal has four writes under way.
+struct Shape {
+  std::size_t bytes;
+  std::size_t depth;
+};
+constexpr std::array kShapes{Shape{4096, 1},      Shape{4096, 4},      Shape{4096, 16},
+                             Shape{64 * 1024, 1}, Shape{64 * 1024, 4}, Shape{64 * 1024, 16}};
+constexpr std::size_t kAreaBytes = 2U << 20;  // of each thread; all of them are filled
+constexpr std::size_t kDepthMax = 16;
+constexpr std::chrono::milliseconds kShapeTime{500};
+
+// Microseconds of each write, in no order; nothing when one failed.
+std::vector<double> measure_direct(int file, const Shape& shape) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<std::vector<double>> took(shape.depth);
+  std::atomic<bool> failed = false;
+  const auto end = Clock::now() + kShapeTime;
+  const auto write_on = [&](std::size_t writer) {
+    void* block = std::aligned_alloc(kBlockBytes, shape.bytes);
+    if (!block) failed = true;
+    if (block) std::memset(block, 'y', shape.bytes);
+    for (std::size_t i = 0; !failed && Clock::now() < end; ++i) {
+      const auto begin = Clock::now();
+      const std::size_t at = writer * kAreaBytes + i * shape.bytes % kAreaBytes;
+      if (pwrite(file, block, shape.bytes, static_cast<off_t>(at)) !=
+          static_cast<ssize_t>(shape.bytes)) {
+        failed = true;
+      }
+      took[writer].push_back(
+          std::chrono::duration<double, std::micro>(Clock::now() - begin).count());
+    }
+    std::free(block);
+  };
+  std::vector<std::thread> writers;
+  for (std::size_t i = 0; i < shape.depth; ++i) writers.emplace_back(write_on, i);
+  for (std::thread& writer : writers) writer.join();
+  std::vector<double> all;
+  for (const auto& its : took) all.insert(all.end(), its.begin(), its.end());
+  if (failed) all.clear();
+  return all;
+}
+
 double percentile(const std::vector<double>& sorted, double share) {
   return sorted[static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1))];
 }
@@ -63,7 +111,9 @@ void print(const char* name, std::vector<double> took) {
 int run(const std::string& path) {
   const int file = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) return kExitFailed;
+  const int direct = open(path.c_str(), O_RDWR | O_DIRECT | O_DSYNC | O_CLOEXEC);
   unlink(path.c_str());
+  if (direct < 0) return kExitFailed;
   const std::vector<char> block(kBlockBytes, 'x');
   const std::vector<double> appended = measure(file, block, kWrites);
   if (appended.size() < kWrites || ftruncate(file, 0) != 0 || lseek(file, 0, SEEK_SET) != 0 ||
@@ -72,11 +122,28 @@ int run(const std::string& path) {
   }
   const std::vector<double> rewritten = measure(file, block, kFilledBlocks);
   if (rewritten.size() < kWrites) return kExitFailed;
+  if (ftruncate(file, 0) != 0 || lseek(file, 0, SEEK_SET) != 0) return kExitFailed;
+  for (std::size_t i = 0; i < kDepthMax * kAreaBytes / (kFilledBlocks * kBlockBytes); ++i) {
+    if (!fill(file, block)) return kExitFailed;
+  }
+  std::array<std::vector<double>, kShapes.size()> direct_took;
+  for (std::size_t i = 0; i < kShapes.size(); ++i) {
+    direct_took[i] = measure_direct(direct, kShapes[i]);
+    if (direct_took[i].empty()) return kExitFailed;
+  }
+  close(direct);
   close(file);
   std::printf("{");
   print("append", appended);
   std::printf(",");
   print("rewrite", rewritten);
+  for (std::size_t i = 0; i < kShapes.size(); ++i) {
+    std::printf(",\"direct_%zu_by_%zu\":{\"per_second\":%.0f,", kShapes[i].bytes, kShapes[i].depth,
+                static_cast<double>(direct_took[i].size()) /
+                    std::chrono::duration<double>(kShapeTime).count());
+    print("took", direct_took[i]);
+    std::printf("}");
+  }
   std::printf("}\n");
   return 0;
 }
