@@ -1,0 +1,70 @@
+#pragma once
+// tokend as a net of queues, simulated event by event: loops, one committer and one keeper for each
+// store shard, a disk, and the processors that all of them share. Costs go in, throughput and
+// latency come out; README.md says where the costs come from and what is left out.
+//
+// Operation: a request waits for its loop's turn, goes to the committer of a random shard, which
+// makes one batch of what waits, waits for the batch's write and all before it, and goes home to
+// its loop. A processor runs what is ready in the order in which it became ready, a turn or a batch
+// at a time; loops and the load's threads stay on their processor, committers and keepers go where
+// one is free. The rules of batches and of handing over are those of store/committer.cpp and
+// core/hand_over.h.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace tokend::scaling {
+
+// Nanoseconds of a processor if it is not said otherwise. The defaults are README.md's.
+struct Costs {
+  double loop_turn = 5000;  // a turn that finds something
+  double loop_token = 890;  // a request and its answer, the kernel's part included
+  double committer_batch = 9000;
+  double committer_token = 880;
+  double keeper_token = 240;
+  // In addition, for the share of tokens whose loop and committer are on different processors.
+  double loop_cross = 450;
+  double committer_cross = 280;
+  double post = 100;        // what one thread leaves with another, whatever its length
+  double wake = 1000;       // if that one sleeps
+  double client_token = 0;  // of a load that shares the processors; 0: it comes from outside
+  // The disk does one write at a time for so long, and its answer takes the delay more.
+  double disk_write = 55000;
+  double disk_kib = 370;
+  double disk_delay = 42000;
+  double disk_spread = 0.3;    // sigma of the logarithm of disk_write; 0: none
+  double journal_bytes = 110;  // of a token
+  double table_bytes = 200;    // of a token, written by the keeper
+};
+
+struct Scenario {
+  std::size_t processors = 2;  // a loop on each
+  std::size_t shards = 1;
+  std::size_t in_flight = 1024;  // requests for each loop, in a closed loop
+  double rate = 0;               // requests/s of all loops, in an open loop; 0: closed
+  double seconds = 0.5;          // measured, behind a warm-up of half of it
+  std::uint64_t seed = 1;
+};
+
+struct Outcome {
+  double tokens_per_second = 0;
+  double latency_us_mean = 0;
+  double latency_us_p50 = 0;
+  double latency_us_p99 = 0;
+  double in_flight_mean = 0;
+  double batch_tokens_mean = 0;
+  // Shares of the measured time: of all processors, of the disk, and the mean of each kind of
+  // thread.
+  double processors_busy = 0;
+  double loops_busy = 0;
+  double committers_busy = 0;
+  double keepers_busy = 0;
+  double disk_busy = 0;
+
+  // What is busy for more than 90 % of the time, or why nothing is.
+  [[nodiscard]] const char* saturated() const noexcept;
+};
+
+[[nodiscard]] Outcome simulate(const Scenario& scenario, const Costs& costs);
+
+}  // namespace tokend::scaling
