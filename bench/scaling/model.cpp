@@ -130,6 +130,7 @@ class Simulation {
   void make_ready(Thread& thread);
   [[nodiscard]] bool has_work(const Thread& thread) const;
   [[nodiscard]] bool may_begin_batch(const Thread& committer) const;
+  [[nodiscard]] bool is_wanted_by_others(const Thread& thread) const;
   void dispatch(std::size_t processor);
   double begin_task(Thread& thread);
   double begin_turn(Thread& loop);
@@ -201,16 +202,24 @@ void Simulation::make_ready(Thread& thread) {
   if (thread.ready || thread.running || !has_work(thread)) return;
   thread.ready = true;
   thread.ready_since = now_;
-  // Where it ran, or where nothing runs. It waits there: a scheduler fetches a thread that is ready
-  // for so short a time only seldom.
+  // Where it ran, unless others want that processor and another one is free. Then it waits there: a
+  // scheduler fetches a thread that is ready for so short a time only seldom.
   const bool floats = thread.kind == Kind::committer || thread.kind == Kind::keeper;
-  if (floats && running_[thread.processor] != kNone) {
-    const auto idle = std::ranges::find(running_, kNone);
-    if (idle != running_.end()) {
-      thread.processor = static_cast<std::size_t>(idle - running_.begin());
+  if (floats && is_wanted_by_others(thread)) {
+    for (std::size_t i = 0; i < running_.size(); ++i) {
+      if (i == thread.processor || running_[i] != kNone) continue;
+      thread.processor = i;
+      break;
     }
   }
   if (running_[thread.processor] == kNone) dispatch(thread.processor);
+}
+
+bool Simulation::is_wanted_by_others(const Thread& thread) const {
+  return running_[thread.processor] != kNone ||
+         std::ranges::any_of(threads_, [&thread](const Thread& other) {
+           return &other != &thread && other.ready && other.processor == thread.processor;
+         });
 }
 
 void Simulation::dispatch(std::size_t processor) {

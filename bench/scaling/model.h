@@ -17,21 +17,21 @@ namespace tokend::scaling {
 
 // Nanoseconds of a processor if it is not said otherwise. The defaults are README.md's.
 struct Costs {
-  double loop_turn = 5000;  // a turn that finds something
-  double loop_token = 890;  // a request and its answer, the kernel's part included
-  double committer_batch = 9000;
-  double committer_token = 880;
-  double keeper_token = 240;
+  double loop_turn = 12900;  // a turn that finds something
+  double loop_token = 867;   // a request and its answer, the kernel's part included
+  double committer_batch = 55300;
+  double committer_token = 904;
+  double keeper_token = 399;
   // In addition, for the share of tokens whose loop and committer are on different processors.
-  double loop_cross = 450;
-  double committer_cross = 280;
+  double loop_cross = 515;
+  double committer_cross = 390;
   double post = 100;        // what one thread leaves with another, whatever its length
   double wake = 1000;       // if that one sleeps
   double client_token = 0;  // of a load that shares the processors; 0: it comes from outside
   // The disk does one write at a time for so long, and its answer takes the delay more.
-  double disk_write = 55000;
-  double disk_kib = 370;
-  double disk_delay = 42000;
+  double disk_write = 15400;
+  double disk_kib = 297;
+  double disk_delay = 75500;
   double disk_spread = 0.3;    // sigma of the logarithm of disk_write; 0: none
   double journal_bytes = 110;  // of a token
   double table_bytes = 200;    // of a token, written by the keeper
