@@ -23,7 +23,8 @@ struct Committer::Impl {
                given_options.personal_tokens_per_user_max,
                given_options.idempotency_window_ms,
                given_options.idempotency_bytes_max,
-               given_options.audit}) {}
+               given_options.audit,
+               given_options.records_loaded_at_open_max}) {}
 
   // A batch on its way to the disk, and whom it answers.
   struct Flight {
@@ -299,6 +300,11 @@ const IssuingPolicies& Committer::policies() const noexcept { return impl_->rule
 const Settings& Committer::settings() const noexcept { return impl_->rules.settings(); }
 
 const SharedFloors& Committer::floors() const noexcept { return impl_->rules.floors(); }
+
+std::optional<Committer::Unindexed> Committer::unindexed() const noexcept {
+  const TokenLoad* load = impl_->rules.token_load();
+  return load ? std::optional(Unindexed{load->from(), load->end()}) : std::nullopt;
+}
 
 const Committer::Counters& Committer::counters() const noexcept { return impl_->counters; }
 

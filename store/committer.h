@@ -24,6 +24,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,9 @@ namespace tokend::store {
 
 // The greatest `tokens_per_user_max` that a server may have.
 inline constexpr std::size_t kTokensPerUserMax = 10'000;
+
+// About as many as are read in half a second. What a small store has is all there when it serves.
+inline constexpr std::size_t kRecordsLoadedAtOpenMax = 1'000'000;
 
 struct CommitterOptions {
   std::size_t batch_operations_max = 4096;  // the rest goes into the next batch
@@ -66,6 +70,8 @@ struct CommitterOptions {
   Settings settings = {};
   SettingSet given_settings = {};
   bool audit = true;  // what changes is recorded (store/audit.h); issuances are the database's
+  // Of tokens; core 0 sees to it that the rest is loaded (store/token_load.h).
+  std::size_t records_loaded_at_open_max = kRecordsLoadedAtOpenMax;
 };
 
 struct CommitterParts {
@@ -77,7 +83,8 @@ struct CommitterParts {
 
 class Committer {
  public:
-  // Reads the permissions, the users and the index of live tokens. Blocking; before threads run.
+  // Reads the permissions, the users and the index of live tokens, or of a large store the
+  // beginning of that. Blocking; before threads run.
   [[nodiscard]] static core::Result<std::unique_ptr<Committer>> open(
       const CommitterParts& parts, const Identity& identity, const CommitterOptions& options);
   ~Committer();
@@ -109,6 +116,12 @@ class Committer {
   [[nodiscard]] const IssuingPolicies& policies() const noexcept;
   [[nodiscard]] const Settings& settings() const noexcept;
   [[nodiscard]] const SharedFloors& floors() const noexcept;
+  // Tokens whose records open() has not read: from `from` up to, and without, `end`.
+  struct Unindexed {
+    Locator from;
+    Locator end;
+  };
+  [[nodiscard]] std::optional<Unindexed> unindexed() const noexcept;
 
   // The stepping thread's.
   struct Counters {

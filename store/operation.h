@@ -217,6 +217,7 @@ enum class WriteKind : std::uint8_t {
   update_policies,
   record_audit,
   collect_tokens,  // writes nothing
+  index_tokens,
 };
 
 [[nodiscard]] constexpr bool issues(WriteKind kind) noexcept {
@@ -344,6 +345,36 @@ struct FindRevoked : BlockingOperation {
   bool complete = false;  // nothing more lies below any floor
 };
 
+// A dated token that the committer's index does not have yet.
+struct UnindexedToken {
+  Locator locator;
+  UserId user;
+  std::int64_t expires_ms = 0;
+};
+
+// The store's own: reads a page of them (store/token_load.h), in the order of issue.
+struct ReadTokens : BlockingOperation {
+  Locator from;
+  Locator end;  // those from here on are in the index
+  SharedFloors floors;
+
+  std::vector<UnindexedToken> tokens;
+  bool complete = false;  // nothing is left behind these
+  Locator next;           // where the next page begins, if there is one
+  std::uint64_t undecodable = 0;
+};
+
+// The store's own: takes such a page into the index. What is beyond its user's limit is removed.
+struct IndexTokens : Write {
+  IndexTokens() noexcept : Write(WriteKind::index_tokens) {}
+  std::vector<UnindexedToken> tokens;
+  Locator next;  // what is left begins here
+  bool complete = false;
+
+  bool is_stale = false;    // out: nothing was done, the page has to be read again
+  std::size_t indexed = 0;  // out: of them, how many were alive
+};
+
 // Which name of a user is another's.
 enum class UserConflict : std::uint8_t { none, username, email };
 
@@ -396,7 +427,8 @@ struct DeleteUser : AuditedWrite {
 };
 
 // Which valid tokens a user holds, ascending: the committer's index knows. Whatever stands there is
-// durable when the answer comes. Fails with not_found when there is no such user.
+// durable when the answer comes. Fails with not_found when there is no such user, and with full
+// while the index is being loaded.
 struct CollectTokens : Write {
   CollectTokens() noexcept : Write(WriteKind::collect_tokens) {}
   UserId user;
@@ -406,7 +438,7 @@ struct CollectTokens : Write {
 };
 
 // A page of a user's valid tokens in order of issue, dated and personal ones. Fails with not_found
-// when there is no such user.
+// when there is no such user, and with full while the index of tokens is being loaded.
 struct ListTokens : BlockingOperation {
   UserId user;
   std::size_t offset = 0;

@@ -1,6 +1,6 @@
 #pragma once
 // The inside of store/store.h, for the files that implement it: store.cpp (the ways out and home,
-// what the committer says), store_revocations.cpp, authenticate.cpp, find_user.cpp,
+// what the committer says), store_revocations.cpp, store_load.cpp, authenticate.cpp, find_user.cpp,
 // resolve_usernames.cpp, list_tokens.cpp, find_keyed.cpp and off_loop.cpp (what only workers do).
 //
 // Concurrency: the core's thread, but for work(), which runs on a worker's and touches nothing but
@@ -30,6 +30,15 @@ namespace tokend::store {
 // once is rare; this often means that the user is being changed without pause.
 inline constexpr std::uint32_t kReadAttemptsMax = 8;
 
+// A worker's work that a core has on its own account: put off while the readers are busy with what
+// somebody waits for.
+inline constexpr std::int64_t kBusyDelayMs = 50;
+// After a failure; twice as long after each that follows.
+inline constexpr std::int64_t kFailureDelayMsMin = 1'000;
+inline constexpr std::int64_t kFailureDelayMsMax = 600'000;
+// The core that has such work; the others would only do the same.
+inline constexpr std::uint32_t kHousekeepingCore = 0;
+
 // What memory said.
 enum class Got : std::uint8_t { yes, no, unknown, failed };
 
@@ -47,9 +56,16 @@ struct Store::Impl final : Replica {
         policies(given.committer.policies()),
         settings(given.committer.settings()),
         floors(given.committer.floors()),
-        number(given.committer.attach(*this)) {}
+        number(given.committer.attach(*this)) {
+    if (number != kHousekeepingCore) return;
+    begin_load();
+    // What a former life has left.
+    if (!floors->empty()) begin_removal();
+  }
   ~Impl() {
-    if (parts.timers) parts.timers->disarm(removal.retry);
+    if (!parts.timers) return;
+    parts.timers->disarm(removal.retry);
+    parts.timers->disarm(load.retry);
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -90,6 +106,17 @@ struct Store::Impl final : Replica {
   void on_revoked_removed() noexcept;
   void begin_removal_later(core::Errc why) noexcept;
   void find_revoked_in(std::int64_t delay_ms) noexcept;
+
+  // ---- The rest of the start (store_load.cpp) ----
+  void begin_load() noexcept;
+  void read_page() noexcept;
+  void work(ReadTokens& operation) const noexcept;
+  void on_worked(ReadTokens& operation) noexcept { finish(operation); }
+  void on_page_read() noexcept;
+  void on_page_indexed() noexcept;
+  void end_load() noexcept;
+  void read_page_later(core::Errc why) noexcept;
+  void read_page_in(std::int64_t delay_ms) noexcept;
 
   // ---- Authenticate ----
   void authenticate(Authenticate& operation) noexcept;
@@ -163,19 +190,35 @@ struct Store::Impl final : Replica {
   struct SweepTurn : core::Message {
     Impl* store = nullptr;
   } sweep_turn;
+  // Goes on with something later.
+  template <auto method>
+  struct Retry : core::TimerEntry {
+    explicit Retry(Impl& owner) noexcept
+        : core::TimerEntry([](core::TimerEntry& entry) noexcept {
+            (static_cast<Retry&>(entry).store.*method)();
+          }),
+          store(owner) {}
+    Impl& store;
+  };
   struct Removal {
-    struct Retry : core::TimerEntry {
-      explicit Retry(Impl& owner) noexcept;
-      Impl& store;
-    };
     explicit Removal(Impl& store) noexcept : retry(store) {}
     bool under_way = false;
     bool again = false;                 // floors have been raised since it began
     std::int64_t failure_delay_ms = 0;  // the last one's; 0: nothing has failed since a success
     FindRevoked find;
     RemoveRevoked remove;
-    Retry retry;
+    Retry<&Impl::find_revoked> retry;
   } removal{*this};
+  struct Load {
+    explicit Load(Impl& store) noexcept : retry(store) { read.floors = store.floors; }
+    std::int64_t failure_delay_ms = 0;  // likewise
+    std::int64_t begun_ns = 0;
+    std::uint64_t tokens = 0;  // that were alive
+    std::uint64_t undecodable = 0;
+    ReadTokens read;
+    IndexTokens index;
+    Retry<&Impl::read_page> retry;
+  } load{*this};
   SettingsWatcher* settings_watcher = nullptr;
   const std::uint32_t number;  // among the committer's replicas
 

@@ -9,19 +9,8 @@
 #include "store/store_impl.h"
 
 namespace tokend::store {
-namespace {
 
 using core::Errc;
-
-// While the readers are busy with what somebody waits for.
-constexpr std::int64_t kBusyDelayMs = 50;
-// After a failure; twice as long after each that follows.
-constexpr std::int64_t kFailureDelayMsMin = 1'000;
-constexpr std::int64_t kFailureDelayMsMax = 600'000;
-// The core that removes; the others would only find the same.
-constexpr std::uint32_t kRemovingCore = 0;
-
-}  // namespace
 
 // The order of the mailbox is why nothing below a floor is in a cache once it was swept:
 //  - A token that was issued in front of the floor came with an earlier batch's answers, or in
@@ -37,7 +26,7 @@ void Store::Impl::take_over_floors(Broadcast& broadcast) noexcept {
   // What is to be found is visible to every reader, so there is no need to wait for the other
   // cores: they take its records for revoked when they get to know, which is before anybody is
   // answered.
-  if (number == kRemovingCore) begin_removal();
+  if (number == kHousekeepingCore) begin_removal();
   const bool under_way = !sweep.idle();
   sweep.add(broadcast);
   if (!under_way) go_on_sweeping();
@@ -154,11 +143,5 @@ void Store::Impl::find_revoked_in(std::int64_t delay_ms) noexcept {
   parts.timers->arm(removal.retry,
                     parts.clock.monotonic_ns + delay_ms * core::kNanosecondsPerMillisecond);
 }
-
-Store::Impl::Removal::Retry::Retry(Impl& owner) noexcept
-    : core::TimerEntry([](core::TimerEntry& entry) noexcept {
-        static_cast<Retry&>(entry).store.find_revoked();
-      }),
-      store(owner) {}
 
 }  // namespace tokend::store

@@ -77,8 +77,8 @@ void TokenIndex::make_slots(std::size_t count) {
   std::ranges::fill(slots_, kNone);
 }
 
-void TokenIndex::grow() {
-  make_slots(slots_.size() * 2);
+void TokenIndex::grow(std::size_t slots) {
+  make_slots(slots);
   for (std::uint32_t number = 0; number < users_.size(); ++number) insert_slot(number);
 }
 
@@ -94,10 +94,23 @@ bool TokenIndex::learn(const UserId& user, UserState state) {
     return true;
   }
   if (users_.size() >= limits_.users_max) return false;
-  if ((users_.size() + 1) * 3 > slots_.size() * 2) grow();
-  users_.push_back({user, state, {}});
-  insert_slot(static_cast<std::uint32_t>(users_.size() - 1));
+  append(user, state);
   return true;
+}
+
+std::uint32_t TokenIndex::append(const UserId& user, UserState state) {
+  CHECK(users_.size() < kNone);
+  if ((users_.size() + 1) * 3 > slots_.size() * 2) grow(slots_.size() * 2);
+  users_.push_back({user, state, {}});
+  const auto number = static_cast<std::uint32_t>(users_.size() - 1);
+  insert_slot(number);
+  return number;
+}
+
+void TokenIndex::reserve(std::size_t users) {
+  std::size_t slots = slots_.size();
+  while (users * 3 > slots * 2) slots *= 2;
+  if (slots > slots_.size()) grow(slots);
 }
 
 void TokenIndex::set_state(const UserId& user, UserState state) noexcept {
@@ -117,14 +130,39 @@ bool TokenIndex::add(const UserId& user, const Locator& locator, std::int64_t ex
   CHECK(entries.empty() || locator_of(entries.back()) < locator);
   if (displaces) {
     // One too many as a rule; more when the setting was lowered.
-    const std::size_t surplus = entries.size() - limits_.tokens_per_user_max + 1;
-    for (std::size_t i = 0; i < surplus; ++i) dropped.push_back(locator_of(entries[i]));
-    entries.erase(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(surplus));
-    tokens_ -= surplus;
+    displace(holder, entries.size() - limits_.tokens_per_user_max + 1, dropped);
   }
   entries.push_back(pack(locator, expires_ms));
   ++tokens_;
   return true;
+}
+
+void TokenIndex::displace(UserTokens& user, std::size_t surplus, std::vector<Locator>& dropped) {
+  std::vector<Entry>& entries = user.entries;
+  for (std::size_t i = 0; i < surplus; ++i) dropped.push_back(locator_of(entries[i]));
+  entries.erase(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(surplus));
+  tokens_ -= surplus;
+}
+
+void TokenIndex::insert(const UserId& user, const Locator& locator, std::int64_t expires_ms,
+                        std::int64_t now_ms, std::vector<Locator>& dropped) {
+  std::uint32_t number = find(user);
+  if (number == kNone) number = append(user, UserState::unknown);
+  UserTokens& holder = users_[number];
+  std::vector<Entry>& entries = holder.entries;
+  CHECK(locator.shard() == shard_);
+  auto place = entries.end();
+  if (!entries.empty() && !(locator_of(entries.back()) < locator)) {
+    place = std::ranges::lower_bound(entries, locator, {},
+                                     [this](const Entry& entry) { return locator_of(entry); });
+    CHECK(locator_of(*place) != locator);
+  }
+  entries.insert(place, pack(locator, expires_ms));
+  ++tokens_;
+  if (entries.size() > limits_.tokens_per_user_max) drop_expired(holder, now_ms);
+  if (entries.size() > limits_.tokens_per_user_max) {
+    displace(holder, entries.size() - limits_.tokens_per_user_max, dropped);
+  }
 }
 
 void TokenIndex::remove(const UserId& user, const Locator& locator) noexcept {

@@ -1,11 +1,12 @@
 #pragma once
 // Which dated tokens each user holds, in order of issue: what the limit of tokens is decided by.
-// Derived from the database, held in memory only, rebuilt at start.
+// Derived from the database, held in memory only, rebuilt at start, and of a large store after it.
 //
 // Concurrency: the committer's thread.
 // Always true: a user's entries ascend by locator; a user who is not in the index holds no live
 // dated token; an entry goes at the latest when its user is next issued for, or when the sweep
-// comes by after its expiry. Limits: Limits. Memory: 16 bytes a token and about 80 a user.
+// comes by after its expiry. Limits: Limits, but for insert(). Memory: 16 bytes a token and about
+// 80 a user.
 
 #include <cstddef>
 #include <cstdint>
@@ -32,6 +33,9 @@ class TokenIndex {
 
   TokenIndex(const Limits& limits, std::uint16_t shard);
 
+  // Makes room for so many users, so that it need not be made in between.
+  void reserve(std::size_t users);
+
   [[nodiscard]] UserState state_of(const UserId& user) const noexcept;
   // Hints that add() comes for this user after `ahead` - 1 others: the index is large, what it
   // holds of a user is in nobody's cache, and it takes three steps of looking to get there. Said 3,
@@ -48,6 +52,11 @@ class TokenIndex {
   // tokens.
   [[nodiscard]] bool add(const UserId& user, const Locator& locator, std::int64_t expires_ms,
                          std::int64_t now_ms, std::vector<Locator>& dropped);
+  // Takes in a token wherever it belongs among the user's others; the user need not be known.
+  // Appends to `dropped` what is then beyond the limit of a user, perhaps the token itself. The
+  // limits of tokens and users it passes: whatever exists is counted.
+  void insert(const UserId& user, const Locator& locator, std::int64_t expires_ms,
+              std::int64_t now_ms, std::vector<Locator>& dropped);
   void remove(const UserId& user, const Locator& locator) noexcept;
   // Forgets all of a user's tokens but `keep` (if it is one of them).
   void remove_all_but(const UserId& user, const Locator& keep) noexcept;
@@ -85,7 +94,9 @@ class TokenIndex {
   [[nodiscard]] std::uint32_t find(const UserId& user) const noexcept;
   void forget(std::uint32_t number) noexcept;
   void make_slots(std::size_t count);
-  void grow();
+  void grow(std::size_t slots);
+  std::uint32_t append(const UserId& user, UserState state);
+  void displace(UserTokens& user, std::size_t surplus, std::vector<Locator>& dropped);
   void insert_slot(std::uint32_t number) noexcept;
   [[nodiscard]] std::size_t home_of(std::uint32_t number) const noexcept;
   void drop_expired(UserTokens& user, std::int64_t now_ms) noexcept;

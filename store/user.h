@@ -25,6 +25,12 @@ struct Email {
   bool verified = false;
 };
 
+// Whether a token's locator passes a floor below which all but the excepted one are revoked.
+[[nodiscard]] inline bool is_above_floor(const Locator& from, const Locator& exception,
+                                         const Locator& token) noexcept {
+  return token >= from || (!exception.empty() && token == exception);
+}
+
 struct User {
   // First what every request asks of its caller and its target, so that it shares cache lines.
   UserId id;
@@ -46,14 +52,8 @@ struct User {
   std::int64_t updated_ms = 0;
 
   [[nodiscard]] bool accepts(const Locator& token, TokenKind kind) const noexcept {
-    return is_above(valid_from, valid_exception, token) &&
-           (kind == TokenKind::personal || is_above(dated_from, dated_exception, token));
-  }
-
- private:
-  [[nodiscard]] static bool is_above(const Locator& from, const Locator& exception,
-                                     const Locator& token) noexcept {
-    return token >= from || (!exception.empty() && token == exception);
+    return is_above_floor(valid_from, valid_exception, token) &&
+           (kind == TokenKind::personal || is_above_floor(dated_from, dated_exception, token));
   }
 };
 

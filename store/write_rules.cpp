@@ -112,6 +112,11 @@ bool WriteRules::write(Write& operation, Broadcast& broadcast) {
       operation.result = collect(static_cast<CollectTokens&>(operation));
       waits = false;
       break;
+    case WriteKind::index_tokens:
+      operation.result = index(static_cast<IndexTokens&>(operation), broadcast);
+      // Only if it displaced a token.
+      waits = tokens_revoked_ > 0;
+      break;
   }
   if (!issues(operation.kind) && options_.audit && operation.result) record(operation);
   return waits && operation.result.has_value();
@@ -180,6 +185,7 @@ WriteRules::Outcome WriteRules::revoke(RevokeToken& operation, Broadcast& broadc
     if (!removed) return removed;
   } else {
     index_.remove(operation.user, operation.locator);
+    if (load_) load_->note_removed(operation.locator);
   }
   remove_token(operation.locator, broadcast);
   return {};
@@ -210,6 +216,7 @@ WriteRules::Outcome WriteRules::collect(CollectTokens& operation) {
   const auto known = exists(Family::users, operation.user.view());
   if (!known) return failed(known.error());
   if (!*known) return failed(Errc::not_found);
+  if (load_) return failed(Errc::full);
   auto personal = read_personal_tokens(operation.user);
   if (!personal) return failed(personal.error());
   operation.personal_tokens = *std::move(personal);

@@ -31,6 +31,7 @@
 #include "store/revocation_floors.h"
 #include "store/setting.h"
 #include "store/token_index.h"
+#include "store/token_load.h"
 
 namespace tokend::store {
 
@@ -41,7 +42,8 @@ struct WriteRulesOptions {
   std::size_t personal_tokens_per_user_max;
   std::int64_t idempotency_window_ms;
   std::uint64_t idempotency_bytes_max;
-  bool audit = true;  // what changes is recorded
+  bool audit = true;               // what changes is recorded
+  std::size_t records_loaded_max;  // by load(), of tokens
 };
 
 class WriteRules {
@@ -49,7 +51,8 @@ class WriteRules {
   WriteRules(Database& database, const Identity& identity, RandomBytes& random,
              const WriteRulesOptions& options);
 
-  // Reads the state that is kept in memory. Blocking.
+  // Reads the state that is kept in memory; the index perhaps only begins so (token_load()).
+  // Blocking.
   [[nodiscard]] core::Result<void> load(std::int64_t now_ms);
 
   // All operations up to finish_batch() see this moment and go into `batch`, which is empty.
@@ -74,6 +77,8 @@ class WriteRules {
   [[nodiscard]] const SharedFloors& floors() const noexcept { return floors_; }
   [[nodiscard]] Locator last_locator() const noexcept { return locators_.last(); }
   [[nodiscard]] const TokenIndex& index() const noexcept { return index_; }
+  // While tokens are missing in the index; else none.
+  [[nodiscard]] const TokenLoad* token_load() const noexcept { return load_.get(); }
 
  private:
   using Outcome = std::expected<void, core::Errc>;
@@ -136,6 +141,10 @@ class WriteRules {
   void record(const UpdateUser& operation);
   void record(const RecordAudit& operation);
   void record(const AuditRecord& record);
+  // None while some are missing in the index.
+  [[nodiscard]] std::uint32_t counted_revoked() const noexcept {
+    return load_ ? 0 : tokens_revoked_;
+  }
 
   // Sets operation.broken_bound.
   Outcome may_be_issued(IssueToken& operation);
@@ -150,10 +159,12 @@ class WriteRules {
   }
 
   core::Result<void> load_permissions();
-  core::Result<void> load_users(std::vector<User>& revoking);
-  core::Result<void> load_tokens(std::int64_t now_ms, const std::vector<User>& revoking);
+  core::Result<void> load_users();
+  core::Result<void> load_locators();
+  core::Result<void> load_tokens(std::int64_t now_ms);
   core::Result<void> load_token(std::string_view key, std::string_view value, std::int64_t now_ms,
-                                const std::vector<User>& revoking, Batch& removals);
+                                Batch& removals);
+  Outcome index(IndexTokens& operation, Broadcast& broadcast);
   core::Result<void> commit_removals(Batch& batch);
   static constexpr std::size_t kRemovedPerCommit = 4096;
 
@@ -165,6 +176,7 @@ class WriteRules {
   // In memory, true to the database.
   LocatorSource locators_;
   TokenIndex index_;
+  std::unique_ptr<TokenLoad> load_;
   PermissionTable permissions_;
   IssuingPolicies policies_;
   Settings settings_;

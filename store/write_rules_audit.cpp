@@ -67,6 +67,7 @@ void WriteRules::record(const Write& operation) {
     case WriteKind::issue_token:
     case WriteKind::issue_personal_token:  // by their own records
     case WriteKind::remove_revoked:        // by what revoked them
+    case WriteKind::index_tokens:
     case WriteKind::collect_tokens: return;
     case WriteKind::record_audit: return record(static_cast<const RecordAudit&>(operation));
     case WriteKind::update_user: return record(static_cast<const UpdateUser&>(operation));
@@ -106,7 +107,7 @@ void WriteRules::record(const Write& operation) {
     case WriteKind::delete_user:
       entry.event = AuditEvent::user_delete;
       entry.target = static_cast<const DeleteUser&>(operation).id;
-      entry.count = tokens_revoked_;
+      entry.count = counted_revoked();
       return record(entry);
     case WriteKind::update_permissions:
       entry.event = AuditEvent::permission_update;
@@ -157,7 +158,7 @@ void WriteRules::record(const UpdateUser& operation) {
     entry.event = AuditEvent::password_change;
     record(entry);
   }
-  entry.count = tokens_revoked_;
+  entry.count = counted_revoked();
   if (operation.active) {
     entry.event = *operation.active ? AuditEvent::user_activate : AuditEvent::user_deactivate;
     record(entry);

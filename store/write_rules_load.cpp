@@ -1,6 +1,8 @@
 // The start of store/write_rules.h: the state that is kept in memory, read from the database.
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "store/meta.h"
@@ -14,13 +16,14 @@ using core::fail;
 using core::Result;
 
 Result<void> WriteRules::load(std::int64_t now_ms) {
+  load_ = std::make_unique<TokenLoad>();
   if (const auto loaded = load_permissions(); !loaded) return loaded;
   if (const auto loaded = load_policies(); !loaded) return loaded;
   if (const auto loaded = load_settings(); !loaded) return loaded;
   if (const auto loaded = load_floors(); !loaded) return loaded;
-  std::vector<User> revoking;
-  if (const auto loaded = load_users(revoking); !loaded) return loaded;
-  if (const auto loaded = load_tokens(now_ms, revoking); !loaded) return loaded;
+  if (const auto loaded = load_users(); !loaded) return loaded;
+  if (const auto loaded = load_locators(); !loaded) return loaded;
+  if (const auto loaded = load_tokens(now_ms); !loaded) return loaded;
   committed_locator_ = locators_.last();
   committed_users_ = users_;
   return {};
@@ -40,37 +43,26 @@ Result<void> WriteRules::load_permissions() {
   return {};
 }
 
-// Remembers the users whose tokens are not simply all valid, in order of their ids.
-Result<void> WriteRules::load_users(std::vector<User>& revoking) {
+Result<void> WriteRules::load_users() {
   std::uint64_t undecodable = 0;
   const auto scanned =
       database_.scan(Family::users, {}, [&](std::string_view, std::string_view value) {
-        auto user = decode_user(value);
+        const auto user = decode_user(value);
         if (!user) {
           ++undecodable;
           return false;
         }
         ++users_;
         active_admins_ += is_active_admin(*user);
-        if (!user->valid_from.empty() || !user->dated_from.empty()) {
-          // Only the id and what accepts() needs are kept.
-          User kept;
-          kept.id = user->id;
-          kept.valid_from = user->valid_from;
-          kept.valid_exception = user->valid_exception;
-          kept.dated_from = user->dated_from;
-          kept.dated_exception = user->dated_exception;
-          revoking.push_back(std::move(kept));
-        }
+        load_->note(*user);
         return true;
       });
   if (!scanned) return scanned;
   if (undecodable) return fail(Errc::corrupt, "a user's record does not decode");
-  std::ranges::sort(revoking, {}, [](const User& user) { return user.id.view(); });
   return {};
 }
 
-Result<void> WriteRules::load_tokens(std::int64_t now_ms, const std::vector<User>& revoking) {
+Result<void> WriteRules::load_locators() {
   const auto found = database_.get(Family::meta, kMetaLastLocator, Reach::disk, value_);
   if (!found) return std::unexpected(found.error());
   if (*found == Found::yes) {
@@ -79,33 +71,49 @@ Result<void> WriteRules::load_tokens(std::int64_t now_ms, const std::vector<User
     locators_.raise_above(*last);
   }
   // The audit keeps what was removed, and with damage that was accepted may be ahead of all else.
-  for (const Family family : {Family::audit, Family::issuances}) {
+  for (const Family family : {Family::tokens, Family::audit, Family::issuances}) {
     const auto key = database_.last_key(family);
     if (!key) return std::unexpected(key.error());
     if (const auto last = locator_from(*key)) locators_.raise_above(*last);
   }
+  return {};
+}
+
+// What floors have revoked is removed, and if that was all of it they end. If it was not, one of
+// the cores removes the rest.
+Result<void> WriteRules::load_tokens(std::int64_t now_ms) {
   const auto removals = database_.make_batch();
   Result<void> outcome;
+  std::size_t left = options_.records_loaded_max;
+  std::optional<Locator> rest;
   const auto scanned =
       database_.scan(Family::tokens, {}, [&](std::string_view key, std::string_view value) {
-        outcome = load_token(key, value, now_ms, revoking, *removals);
+        if (left == 0 && (rest = locator_from(key))) return false;
+        left -= left > 0;
+        outcome = load_token(key, value, now_ms, *removals);
         return outcome.has_value();
       });
   if (!scanned) return scanned;
   if (!outcome) return outcome;
-  if (!floors_->empty()) {
-    if (const auto ended = end_floors(*removals); !ended) return ended;
+  if (rest) {
+    load_->begin(*rest, locators_.bound());
+    index_.reserve(std::min<std::size_t>(users_, options_.index.users_max));
+    // The records of some have been removed, and nobody else looks for their names.
+    if (const auto cleaned = clean_personal_lists(*removals); !cleaned) return cleaned;
+  } else {
+    load_.reset();
+    if (!floors_->empty()) {
+      if (const auto ended = end_floors(*removals); !ended) return ended;
+    }
   }
   return commit_removals(*removals);
 }
 
 Result<void> WriteRules::load_token(std::string_view key, std::string_view value,
-                                    std::int64_t now_ms, const std::vector<User>& revoking,
-                                    Batch& removals) {
+                                    std::int64_t now_ms, Batch& removals) {
   const auto locator = locator_from(key);
   const auto record = decode_token_record(value);
   if (!locator || !record) return fail(Errc::corrupt, "a token's record does not decode");
-  locators_.raise_above(*locator);
   // Also of one that has expired: from the end of this scan on no floor says it any more, and the
   // clock may be set back.
   if (floors_->revokes(*locator, *record)) {
@@ -113,10 +121,7 @@ Result<void> WriteRules::load_token(std::string_view key, std::string_view value
     return removals.count() >= kRemovedPerCommit ? commit_removals(removals) : Result<void>();
   }
   if (record->kind == TokenKind::personal || record->expires_ms <= now_ms) return {};
-  const auto user = std::ranges::lower_bound(
-      revoking, record->user.view(), {}, [](const User& candidate) { return candidate.id.view(); });
-  const bool revokes = user != revoking.end() && user->id == record->user;
-  if (revokes && !user->accepts(*locator, record->kind)) return {};
+  if (load_->judge(record->user, *locator) != TokenLoad::Verdict::alive) return {};
   dropped_.clear();
   // Whether its user may be issued for is asked when somebody wants to: a deleted user's tokens may
   // still be here.
@@ -127,6 +132,41 @@ Result<void> WriteRules::load_token(std::string_view key, std::string_view value
   // Displaced because the limit was lowered. No cache exists yet that could hold them.
   for (const Locator& displaced : dropped_) removals.remove(Family::tokens, view_of(displaced));
   if (removals.count() >= kRemovedPerCommit) return commit_removals(removals);
+  return {};
+}
+
+// A page of what load() has left. Each finds the index as all operations before it have made it, so
+// a token goes only if there are as many newer ones as its user may have; what a page brings late
+// was only kept for longer.
+WriteRules::Outcome WriteRules::index(IndexTokens& operation, Broadcast& broadcast) {
+  CHECK(load_);
+  operation.indexed = 0;
+  operation.is_stale = !load_->begin_page();
+  if (operation.is_stale) {
+    load_->end_page(load_->from());
+    return {};
+  }
+  dropped_.clear();
+  for (std::size_t i = 0; i < operation.tokens.size(); ++i) {
+    for (std::size_t ahead = 1; ahead <= TokenIndex::kExpectedAhead; ++ahead) {
+      if (i + ahead < operation.tokens.size()) {
+        index_.expect(operation.tokens[i + ahead].user, ahead);
+      }
+    }
+    const UnindexedToken& token = operation.tokens[i];
+    if (token.expires_ms <= now_ms_ || token.locator < floors_->everyone()) continue;
+    switch (load_->judge(token.user, token.locator)) {
+      case TokenLoad::Verdict::dead: break;
+      case TokenLoad::Verdict::orphaned: remove_token(token.locator, broadcast); break;
+      case TokenLoad::Verdict::alive:
+        index_.insert(token.user, token.locator, token.expires_ms, now_ms_, dropped_);
+        ++operation.indexed;
+        break;
+    }
+  }
+  for (const Locator& locator : dropped_) remove_token(locator, broadcast);
+  load_->end_page(operation.next);
+  if (operation.complete) load_.reset();
   return {};
 }
 

@@ -83,6 +83,7 @@ WriteRules::Outcome WriteRules::remove(RemoveRevoked& operation, Broadcast& broa
       if (!removed) return removed;
     } else {
       index_.remove(token.user, token.locator);
+      if (load_) load_->note_removed(token.locator);
     }
     // Every core has dropped it and lets it in no more, so none needs to be told.
     removed_.push_back(token.locator);

@@ -121,6 +121,7 @@ WriteRules::Outcome WriteRules::update(UpdateUser& operation, Broadcast& broadca
     if (!revoked) return revoked;
   }
   index_.set_state(user.id, user.active ? UserState::open : UserState::closed);
+  if (load_) load_->note(user);
   user.updated_ms = now_ms_;
   active_admins_ += is_active_admin(user);
   active_admins_ -= is_active_admin(before);
@@ -169,6 +170,7 @@ WriteRules::Outcome WriteRules::erase(DeleteUser& operation, Broadcast& broadcas
   dropped_.clear();
   index_.erase(user->id, dropped_);
   for (const Locator& locator : dropped_) remove_token(locator, broadcast);
+  if (load_) load_->note_deleted(user->id);
   remove_user(overlay_, *user);
   --users_;
   active_admins_ -= is_active_admin(*user);

@@ -78,7 +78,7 @@ std::size_t Oracle::newer_perhaps(const KnownToken& token) const {
 }
 
 std::string Oracle::judge(std::size_t number, bool accepted, Event asked, std::int64_t asked_ms,
-                          std::int64_t answered_ms) const {
+                          std::int64_t answered_ms, bool limited) const {
   const KnownToken& token = tokens[number];
   if (accepted) {
     if (token.dead < asked) return "a revoked token was accepted";
@@ -89,7 +89,7 @@ std::string Oracle::judge(std::size_t number, bool accepted, Event asked, std::i
     // displace nothing then and are answered before it is, as long as they are no more than the
     // limit.
     const std::size_t newer_max = users[token.user].issues_under_way > 0 ? limit_ : limit_ - 1;
-    if (!token.personal() && !token.may_be_dead &&
+    if (limited && !token.personal() && !token.may_be_dead &&
         newer_for_sure(token, asked, asked_ms) > newer_max) {
       return "a token beyond the limit was accepted";
     }

@@ -82,9 +82,11 @@ class Oracle {
   Event bulk_changed = 0;
 
   // The verdict on an answer of authenticate(), empty if it is right. `asked` is when the question
-  // was put, `asked_ms` and `answered_ms` the time then and at the answer.
+  // was put, `asked_ms` and `answered_ms` the time then and at the answer; `limited` whether the
+  // index of tokens was whole then, without which a user may have more than the limit.
   [[nodiscard]] std::string judge(std::size_t token, bool accepted, Event asked,
-                                  std::int64_t asked_ms, std::int64_t answered_ms) const;
+                                  std::int64_t asked_ms, std::int64_t answered_ms,
+                                  bool limited) const;
 
  private:
   [[nodiscard]] static bool is_of(const Bulk& bulk, const KnownToken& token);

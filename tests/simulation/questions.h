@@ -38,7 +38,8 @@ struct Traffic::Ask final : Question {
         token(its_token),
         text(its_traffic.oracle_.tokens[its_token].text),
         asked_ms(its_traffic.world_.wall_ms()),
-        was_changing(known().changing) {
+        was_changing(known().changing),
+        limited(!its_traffic.world_.loading()) {
     operation.token = store::view_of(text);
     operation.user_id = known().id.view();
     operation.then<&Ask::on_answer>(*this);
@@ -46,8 +47,8 @@ struct Traffic::Ask final : Question {
   void on_answer() {
     const bool accepted = operation.result.has_value();
     if (accepted || operation.result.error() == core::Errc::not_found) {
-      const std::string verdict =
-          traffic.oracle_.judge(token, accepted, asked, asked_ms, traffic.world_.wall_ms());
+      const std::string verdict = traffic.oracle_.judge(token, accepted, asked, asked_ms,
+                                                        traffic.world_.wall_ms(), limited);
       if (!verdict.empty()) traffic.fault(verdict);
       const bool undisturbed = !was_changing && !known().changing && known().changed < asked;
       if (accepted && undisturbed && operation.caller.roles != known().roles) {
@@ -62,6 +63,7 @@ struct Traffic::Ask final : Question {
   store::TokenText text;
   std::int64_t asked_ms;
   bool was_changing;
+  bool limited;
   store::Authenticate operation;
 };
 
@@ -319,6 +321,26 @@ struct Traffic::RevokeBulk final : Question {
   }
   Oracle::Bulk bulk;
   store::RevokeTokens operation;
+};
+
+// Which tokens a user holds, when nothing else is under way: exactly those whose records are there
+// and count.
+struct Traffic::List final : Question {
+  List(Traffic& its_traffic, std::size_t its_user) : Question(its_traffic, its_user) {
+    operation.user = known().id;
+    operation.then<&List::on_answer>(*this);
+  }
+  void on_answer() {
+    if (!traffic.world_.healthy()) {
+      // The disk has failed since: nothing is told any more.
+    } else if (!operation.result && operation.result.error() != core::Errc::not_found) {
+      traffic.fault("the tokens of a user were not told");
+    } else if (operation.result && operation.tokens != traffic.recorded_tokens(known().id)) {
+      traffic.fault("the index of tokens is not what the records say");
+    }
+    traffic.end(*this);
+  }
+  store::CollectTokens operation;
 };
 
 // Roles, state or all tokens of a user; one such change of a user at a time.

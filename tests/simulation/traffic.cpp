@@ -213,10 +213,41 @@ void Traffic::check_audit() {
   }
 }
 
+std::vector<store::Locator> Traffic::recorded_tokens(const store::UserId& id) const {
+  const store::Database& database = world_.database();
+  std::vector<store::Locator> tokens;
+  std::string value;
+  const auto found = database.get(store::Family::users, id.view(), store::Reach::disk, value);
+  if (!found || *found != store::Found::yes) return tokens;
+  const auto user = store::decode_user(value);
+  const auto scanned =
+      database.scan(store::Family::tokens, {}, [&](std::string_view key, std::string_view bytes) {
+        const auto locator = store::locator_from(key);
+        const auto record = store::decode_token_record(bytes);
+        if (locator && record && user && record->user == id &&
+            record->expires_ms > world_.wall_ms() && user->accepts(*locator, record->kind)) {
+          tokens.push_back(*locator);
+        }
+        return true;
+      });
+  return scanned ? tokens : std::vector<store::Locator>();
+}
+
+void Traffic::check_lists() {
+  if (!world_.healthy()) return;
+  if (world_.loading()) fault("a load never ended");
+  for (std::size_t user = 0; user < oracle_.users.size(); ++user) {
+    List& question = begin(std::make_unique<List>(*this, user));
+    world_.store(any_core()).write(question.operation);
+  }
+  world_.settle();
+}
+
 void Traffic::ask_everything() {
   world_.settle();
   check_permissions();
   check_audit();
+  check_lists();
   for (std::size_t token = 0; token < oracle_.tokens.size(); ++token) {
     for (std::size_t core = 0; core < world_.cores(); ++core) {
       ask_about(token, core);

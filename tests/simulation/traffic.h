@@ -47,6 +47,7 @@ class Traffic {
   struct RemovePersonal;
   struct Revoke;
   struct RevokeBulk;
+  struct List;
   struct Change;
   struct Delete;
   struct Create;
@@ -72,6 +73,10 @@ class Traffic {
   void permit();
   void check_permissions();
   void check_audit();
+  // Once nothing is under way.
+  void check_lists();
+  // The valid dated and personal ones of a user, by their records.
+  [[nodiscard]] std::vector<store::Locator> recorded_tokens(const store::UserId& user) const;
   [[nodiscard]] std::size_t any_user();
   [[nodiscard]] std::size_t any_core() { return world_.dice().below(world_.cores()); }
 

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kQueuedJobsMax = 64;
 constexpr std::size_t kStepsMeanwhileMax = 12;
+constexpr std::size_t kRecordsLoadedAtOpenMax = 30;
 constexpr int kBcryptCostMin = 4;
 
 }  // namespace
@@ -29,6 +30,13 @@ bool World::Workers::run_one(Dice& dice) {
   jobs_.erase(jobs_.begin() + static_cast<std::ptrdiff_t>(chosen));
   job->run(*job);
   return true;
+}
+
+void World::LoadLog::write(core::Severity severity, std::string_view) noexcept {
+  // Nothing else is told here: no read fails, and every record decodes.
+  EXPECT_EQ(severity, core::Severity::info);
+  world_.loading_ = false;
+  ++world_.loads_ended_;
 }
 
 World::World(const WorldOptions& options)
@@ -64,10 +72,13 @@ void World::boot() {
   options.batch_operations_max = 8;
   options.broadcasts_max = 3;
   options.tokens_per_user_max = options_.tokens_per_user_max;
+  // Else all that there are.
+  if (dice_.one_in(2)) options.records_loaded_at_open_max = dice_.below(kRecordsLoadedAtOpenMax);
   auto committer =
       store::Committer::open({database_, clock_, waker_, random_}, prepared->identity, options);
   ASSERT_TRUE(committer) << committer.error().message;
   committer_ = *std::move(committer);
+  loading_ = committer_->unindexed().has_value();
   for (std::size_t number = 0; number < options_.cores; ++number) {
     auto core = std::make_unique<Core>();
     core->clock = {clock_.monotonic_ns(), clock_.wall_ms()};
@@ -79,14 +90,16 @@ void World::boot() {
                           .home = core->mailbox,
                           .clock = core->clock,
                           .guard = guard_of(*core),
-                          .timers = &core->timers},
+                          .timers = &core->timers,
+                          .log = &log_},
         // Small caches, so that entries are evicted and come back; and a removal of several trips.
         store::StoreOptions{.token_cache_entries = 64,
                             .user_cache_entries = 16,
                             .bcrypt_cost = kBcryptCostMin,
                             .removal_records_max = 8,
                             .removal_tokens_max = 3,
-                            .removal_personal_max = 1});
+                            .removal_personal_max = 1,
+                            .load_records_max = 1 + dice_.below(6)});
     machine_.push_back(std::move(core));
   }
 }

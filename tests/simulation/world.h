@@ -15,9 +15,11 @@
 #include <optional>
 #include <random>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "core/mailbox.h"
 #include "core/timers.h"
 #include "store/committer.h"
@@ -86,6 +88,9 @@ class World {
   [[nodiscard]] store::Store& store(std::size_t core);
   [[nodiscard]] const store::Database& database() const { return database_; }
   [[nodiscard]] bool healthy() const { return committer_->healthy(); }
+  // The index of tokens is not whole yet, or was not when it last said so.
+  [[nodiscard]] bool loading() const { return loading_; }
+  [[nodiscard]] std::size_t loads_ended() const { return loads_ended_; }
   [[nodiscard]] std::size_t cores() const { return options_.cores; }
   [[nodiscard]] std::int64_t wall_ms() const { return wall_ms_; }
   [[nodiscard]] Dice& dice() { return dice_; }
@@ -121,6 +126,15 @@ class World {
                 const store::TokenRecord&) const noexcept override {
       return true;
     }
+  };
+  // What the operator is told of the end of a load.
+  class LoadLog final : public core::Log {
+   public:
+    explicit LoadLog(World& world) : world_(world) {}
+    void write(core::Severity, std::string_view line) noexcept override;
+
+   private:
+    World& world_;
   };
   class Workers final : public store::Executor {
    public:
@@ -162,6 +176,7 @@ class World {
   Dice dice_;
   std::int64_t wall_ms_ = 1'800'000'000'000;
   ManualClock clock_{*this};
+  LoadLog log_{*this};
   NoWaker waker_;
   tests::MemoryDatabase database_;
   SeededBytes random_;
@@ -171,6 +186,8 @@ class World {
   bool reading_ = false;  // a worker is between reading and reporting
   std::uint64_t overtaken_reads_ = 0;
   bool settling_ = false;
+  bool loading_ = false;
+  std::size_t loads_ended_ = 0;
   std::size_t most_under_way_ = 0;
 };
 

@@ -81,6 +81,81 @@ TEST(TokenIndex, RevokingAllKeepsOnlyTheException) {
   EXPECT_EQ(index.tokens(), 0U);
 }
 
+TEST(TokenIndex, WhatIsInsertedTakesItsPlaceAmongNewerAndOlderOnes) {
+  TokenIndex index({50, 1000, 1000}, 3);
+  std::vector<Locator> dropped, listed;
+  ASSERT_TRUE(index.learn(kUser, TokenIndex::UserState::closed));
+  ASSERT_TRUE(index.add(kUser, at(5), 9000, 0, dropped));
+  ASSERT_TRUE(index.add(kUser, at(7), 9000, 0, dropped));
+  for (const std::uint32_t sequence : {1U, 3U, 6U, 8U}) {
+    index.insert(kUser, at(sequence), 9000, 0, dropped);
+  }
+  index.list(kUser, 0, listed);
+  EXPECT_EQ(listed, (std::vector<Locator>{at(1), at(3), at(5), at(6), at(7), at(8)}));
+  EXPECT_TRUE(dropped.empty());
+  EXPECT_EQ(index.tokens(), 6U);
+  EXPECT_EQ(index.state_of(kUser), TokenIndex::UserState::closed);
+  index.insert(UserId("another"), at(2), 9000, 0, dropped);
+  EXPECT_EQ(index.state_of(UserId("another")), TokenIndex::UserState::unknown);
+  EXPECT_EQ(index.tokens_of(UserId("another")), 1U);
+}
+
+TEST(TokenIndex, AnInsertedTokenDisplacesTheOldestWhichMayBeItself) {
+  TokenIndex index({3, 1000, 1000}, 3);
+  std::vector<Locator> dropped, listed;
+  ASSERT_TRUE(index.learn(kUser, TokenIndex::UserState::open));
+  index.insert(kUser, at(1), 9000, 0, dropped);
+  index.insert(kUser, at(2), 9000, 0, dropped);
+  ASSERT_TRUE(index.add(kUser, at(10), 9000, 0, dropped));
+  index.insert(kUser, at(3), 9000, 0, dropped);
+  EXPECT_EQ(dropped, std::vector<Locator>{at(1)});
+  ASSERT_TRUE(index.add(kUser, at(11), 9000, 0, dropped));
+  ASSERT_TRUE(index.add(kUser, at(12), 9000, 0, dropped));
+  dropped.clear();
+  index.insert(kUser, at(4), 9000, 0, dropped);
+  EXPECT_EQ(dropped, std::vector<Locator>{at(4)});
+  index.list(kUser, 0, listed);
+  EXPECT_EQ(listed, (std::vector<Locator>{at(10), at(11), at(12)}));
+  EXPECT_EQ(index.tokens(), 3U);
+}
+
+TEST(TokenIndex, AnExpiredTokenMakesRoomForAnInsertedOne) {
+  TokenIndex index({2, 1000, 1000}, 3);
+  std::vector<Locator> dropped, listed;
+  ASSERT_TRUE(index.learn(kUser, TokenIndex::UserState::open));
+  ASSERT_TRUE(index.add(kUser, at(5), 500, 0, dropped));
+  ASSERT_TRUE(index.add(kUser, at(6), 9000, 0, dropped));
+  index.insert(kUser, at(1), 9000, 500, dropped);
+  EXPECT_TRUE(dropped.empty());
+  index.list(kUser, 0, listed);
+  EXPECT_EQ(listed, (std::vector<Locator>{at(1), at(6)}));
+}
+
+TEST(TokenIndex, WhatIsInsertedCountsWhereTheLimitsAreReached) {
+  TokenIndex index({50, 2, 1}, 3);
+  std::vector<Locator> dropped;
+  for (std::uint32_t i = 1; i <= 3; ++i) {
+    index.insert(UserId("u" + std::to_string(i)), at(i), 9000, 0, dropped);
+  }
+  EXPECT_EQ(index.tokens(), 3U);
+  EXPECT_EQ(index.users(), 3U);
+  EXPECT_FALSE(index.add(UserId("u1"), at(4), 9000, 0, dropped));
+  EXPECT_FALSE(index.learn(UserId("u4"), TokenIndex::UserState::open));
+  EXPECT_TRUE(dropped.empty());
+}
+
+TEST(TokenIndex, AfterRoomWasMadeEverybodyIsFound) {
+  TokenIndex index({50, 1U << 20, 1U << 20}, 3);
+  std::vector<Locator> dropped;
+  for (std::uint32_t i = 1; i <= 1000; ++i) {
+    index.insert(UserId("u" + std::to_string(i)), at(i), 9000, 0, dropped);
+  }
+  index.reserve(1'000'000);
+  for (std::uint32_t i = 1; i <= 1000; ++i) {
+    ASSERT_EQ(index.tokens_of(UserId("u" + std::to_string(i))), 1U);
+  }
+}
+
 TEST(TokenIndex, TheSweepForgetsExpiredTokensAndEmptyUsers) {
   TokenIndex index({50, 1000, 1000}, 3);
   std::vector<Locator> dropped;

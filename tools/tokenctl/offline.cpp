@@ -1,6 +1,7 @@
 #include "tools/tokenctl/offline.h"
 
 #include <filesystem>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -47,8 +48,10 @@ Result<std::unique_ptr<OfflineStore>> OfflineStore::open(const std::string& dire
   if (!prepared) return std::unexpected(std::move(prepared.error()));
 
   // The server's own limit is not known here, and opening displaces what is beyond it.
-  const store::CommitterOptions options_of_committer{.tokens_per_user_max =
-                                                         store::kTokensPerUserMax};
+  // Nobody is served beside a command, so all is loaded first.
+  const store::CommitterOptions options_of_committer{
+      .tokens_per_user_max = store::kTokensPerUserMax,
+      .records_loaded_at_open_max = std::numeric_limits<std::size_t>::max()};
   auto committer = store::Committer::open({.database = *offline->database_,
                                            .clock = offline->clock_,
                                            .waker = offline->no_waker_,
