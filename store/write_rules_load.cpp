@@ -88,7 +88,8 @@ Result<void> WriteRules::load_tokens(std::int64_t now_ms) {
   std::optional<Locator> rest;
   const auto scanned =
       database_.scan(Family::tokens, {}, [&](std::string_view key, std::string_view value) {
-        if (left == 0 && (rest = locator_from(key))) return false;
+        if (left == 0) rest = locator_from(key);
+        if (rest) return false;
         left -= left > 0;
         outcome = load_token(key, value, now_ms, *removals);
         return outcome.has_value();
