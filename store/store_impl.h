@@ -115,6 +115,7 @@ struct Store::Impl final : Replica {
   void on_page_read() noexcept;
   void on_page_indexed() noexcept;
   void end_load() noexcept;
+  void rest_and_read_page() noexcept;
   void read_page_later(core::Errc why) noexcept;
   void read_page_in(std::int64_t delay_ms) noexcept;
 
@@ -213,7 +214,8 @@ struct Store::Impl final : Replica {
     explicit Load(Impl& store) noexcept : retry(store) { read.floors = store.floors; }
     std::int64_t failure_delay_ms = 0;  // likewise
     std::int64_t begun_ns = 0;
-    std::uint64_t tokens = 0;  // that were alive
+    std::int64_t asked_ns = 0;  // when the page was asked for
+    std::uint64_t tokens = 0;   // that were alive
     std::uint64_t undecodable = 0;
     ReadTokens read;
     IndexTokens index;

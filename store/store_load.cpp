@@ -21,6 +21,7 @@ void Store::Impl::begin_load() noexcept {
 }
 
 void Store::Impl::read_page() noexcept {
+  load.asked_ns = parts.clock.monotonic_ns;
   load.read.then<&Impl::on_page_read>(*this);
   send_to_worker(parts.readers, load.read);
 }
@@ -77,7 +78,17 @@ void Store::Impl::on_page_indexed() noexcept {
     if (load.index.complete) return end_load();
   }
   load.read.floors = floors;
-  read_page();
+  rest_and_read_page();
+}
+
+// As long as the page took, up to a limit: where the reader and the committer have no processor of
+// their own, they take half of one at most from those who answer.
+void Store::Impl::rest_and_read_page() noexcept {
+  const std::int64_t now_ns = parts.clock.monotonic_ns;
+  const std::int64_t took_ns =
+      std::min(now_ns - load.asked_ns, kLoadRestMsMax * core::kNanosecondsPerMillisecond);
+  if (!parts.timers || took_ns <= 0) return read_page();
+  parts.timers->arm(load.retry, now_ns + took_ns);
 }
 
 void Store::Impl::end_load() noexcept {

@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t kQueuedJobsMax = 64;
 constexpr std::size_t kStepsMeanwhileMax = 12;
 constexpr std::size_t kRecordsLoadedAtOpenMax = 30;
+constexpr std::size_t kRestsOfALoadMax = 10'000;
 constexpr int kBcryptCostMin = 4;
 
 }  // namespace
@@ -171,10 +172,16 @@ bool World::step() {
 
 void World::settle() {
   const Settling settling(*this);
+  std::size_t rests_left = kRestsOfALoadMax;
   for (bool busy = true; busy;) {
     busy = committer_->step();
     busy = step_worker() || busy;
     for (std::size_t core = 0; core < options_.cores; ++core) busy = step_core(core) || busy;
+    // A load rests between two pages.
+    if (!busy && loading_ && healthy() && rests_left-- > 0) {
+      wall_ms_ += store::kLoadRestMsMax;
+      busy = true;
+    }
   }
 }
 
