@@ -207,6 +207,7 @@ bool Parser::repeats_head(const char* request, std::size_t fresh) const noexcept
 
 // Everything but the body is as the last head left it.
 std::size_t Parser::take_repeated_head() noexcept {
+  phase_ = Phase::head;  // begun until reset(), as after a head that was parsed
   repeated_ = true;
   held_ = last_head_bytes_;
   begin_body(request_.body_length_);

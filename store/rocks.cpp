@@ -113,7 +113,7 @@ Result<void> RocksDatabase::Impl::open_database() {
     descriptors.emplace_back(kFamilyNames[i],
                              family_options(static_cast<Family>(i), options, block_cache, expiry));
   }
-  // Nobody waits for a compaction: it gets what those leave who answer requests.
+  // Nobody who is served waits for a compaction: it gets what those leave who answer requests.
   static_cast<void>(rocks.env->LowerThreadPoolCPUPriority(rocksdb::Env::Priority::LOW,
                                                           rocksdb::CpuPriority::kLow));
   rocksdb::DB* opened = nullptr;

@@ -9,8 +9,9 @@ namespace tokend::core {
 namespace {
 
 TEST(Mapping, IsZeroedAndWritableToItsEnd) {
-  for (const std::size_t bytes : {std::size_t{1}, std::size_t{5000}, Mapping::kHugePagesFromBytes,
-                                  3 * Mapping::kHugePagesFromBytes + 1}) {
+  for (const std::size_t bytes :
+       {std::size_t{1}, std::size_t{5000}, Mapping::kHugePagesFromBytes, Mapping::kHugePageBytes,
+        Mapping::kHugePageBytes + 1, 3 * Mapping::kHugePagesFromBytes + 1}) {
     const Mapping mapping(bytes);
     EXPECT_EQ(mapping.bytes(), bytes);
     EXPECT_EQ(mapping.data()[0], std::byte{0});
@@ -25,7 +26,7 @@ TEST(Mapping, ALargeOneBeginsAtAHugePage) {
   const Mapping small(4096);
   const Mapping second(Mapping::kHugePagesFromBytes);
   for (const Mapping* mapping : {&first, &second}) {
-    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(mapping->data()) % Mapping::kHugePagesFromBytes, 0U);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(mapping->data()) % Mapping::kHugePageBytes, 0U);
   }
 }
 

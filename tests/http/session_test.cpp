@@ -182,6 +182,27 @@ TEST(Session, FullExchangePoolIs503ForAConnectionThatIsOwedNothing) {
   EXPECT_THAT(statuses_of(first, core), ElementsAre(200, 200, 200));
 }
 
+// Also where the head is the one before it, which is not parsed again.
+TEST(Session, ARefusedHeadRequestGetsNoBody) {
+  SessionLimits limits;
+  limits.exchanges_max = 2;
+  Core core(limits);
+  Wire first(core);
+  const std::string head = "HEAD /x HTTP/1.1\r\nHost: h\r\n\r\n";
+  for (const bool repeated : {false, true}) {
+    Wire second(core);
+    if (repeated) {
+      EXPECT_THAT(second.exchange(head), StartsWith("HTTP/1.1 200 OK\r\n"));
+    }
+    first.send(get("/later") + get("/later"));
+    const std::string answer = second.exchange(head);
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 503 Service Unavailable\r\n"));
+    EXPECT_TRUE(answer.ends_with("\r\n\r\n")) << answer;
+    core.application.release(0);
+    core.application.release(0);
+  }
+}
+
 TEST(Session, FullBufferPoolIs503ForARequestInParts) {
   SessionLimits limits;
   limits.kept_requests_max = 1;
