@@ -342,7 +342,8 @@ struct FindRevoked : BlockingOperation {
   std::string from;  // a key of the family; in and out: where to go on
 
   std::vector<RevokedToken> tokens;
-  bool complete = false;  // nothing more lies below any floor
+  std::uint64_t undecodable = 0;  // of the records that were looked at
+  bool complete = false;          // nothing more lies below any floor
 };
 
 // A dated token that the committer's index does not have yet.

@@ -66,8 +66,8 @@ struct StoreParts {
   MissGuard* guard = nullptr;
   // Where writes wait for the end of the core's turn; nullptr: they leave at once.
   core::Outbox* outbox = nullptr;
-  // Of this core; it outlives the store. nullptr: a removal of what floors have revoked that can't
-  // go on is left to the next start.
+  // Of this core; it outlives the store. nullptr: a removal of what floors have revoked, or the
+  // rest of a start, that can't go on is left to the next start.
   core::TimerWheel* timers = nullptr;
   core::Log* log = nullptr;  // of this core; nullptr: there is no operator to tell
 };

@@ -211,7 +211,7 @@ struct Store::Impl final : Replica {
     Retry<&Impl::find_revoked> retry;
   } removal{*this};
   struct Load {
-    explicit Load(Impl& store) noexcept : retry(store) { read.floors = store.floors; }
+    explicit Load(Impl& store) noexcept : retry(store) {}
     std::int64_t failure_delay_ms = 0;  // likewise
     std::int64_t begun_ns = 0;
     std::int64_t asked_ns = 0;  // when the page was asked for

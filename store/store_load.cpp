@@ -17,6 +17,7 @@ void Store::Impl::begin_load() noexcept {
   if (!unindexed) return;
   load.read.from = unindexed->from;
   load.read.end = unindexed->end;
+  load.read.floors = floors;
   read_page();
 }
 
@@ -82,7 +83,7 @@ void Store::Impl::on_page_indexed() noexcept {
 }
 
 // As long as the page took, up to a limit: where the reader and the committer have no processor of
-// their own, they take half of one at most from those who answer.
+// their own they take about half of one from those who answer.
 void Store::Impl::rest_and_read_page() noexcept {
   const std::int64_t now_ns = parts.clock.monotonic_ns;
   const std::int64_t took_ns =
@@ -110,6 +111,8 @@ void Store::Impl::end_load() noexcept {
 }
 
 void Store::Impl::read_page_later(Errc why) noexcept {
+  // Nothing is written any more, which the operator is told in other ways.
+  if (!parts.committer.healthy()) return;
   load.failure_delay_ms =
       std::clamp(2 * load.failure_delay_ms, kFailureDelayMsMin, kFailureDelayMsMax);
   if (parts.log) {

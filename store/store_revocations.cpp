@@ -61,12 +61,12 @@ void Store::Impl::find_revoked() noexcept {
 void Store::Impl::work(FindRevoked& operation) const noexcept {
   operation.tokens.clear();
   operation.complete = true;
+  operation.undecodable = 0;
   const Locator end = operation.floors->highest();
   const std::string from = std::move(operation.from);
   operation.from.clear();
   std::size_t looked_at = 0;
   std::size_t personal = 0;
-  bool sound = true;
   const auto scanned =
       parts.database.scan(Family::tokens, from, [&](std::string_view key, std::string_view bytes) {
         const auto locator = locator_from(key);
@@ -80,18 +80,16 @@ void Store::Impl::work(FindRevoked& operation) const noexcept {
         }
         ++looked_at;
         const auto record = decode_token_record(bytes);
-        sound = locator && record;
-        if (sound && operation.floors->revokes(*locator, *record)) {
+        if (!locator || !record) {
+          // It is nobody's token, whatever becomes of the floors.
+          ++operation.undecodable;
+        } else if (operation.floors->revokes(*locator, *record)) {
           operation.tokens.push_back({*locator, record->user, record->kind});
           personal += record->kind == TokenKind::personal;
         }
-        return sound;
+        return true;
       });
-  if (!scanned) {
-    operation.result = std::unexpected(scanned.error().code);
-  } else if (!sound) {
-    operation.result = std::unexpected(Errc::corrupt);
-  }
+  if (!scanned) operation.result = std::unexpected(scanned.error().code);
 }
 
 void Store::Impl::on_revoked_found() noexcept {
@@ -99,6 +97,11 @@ void Store::Impl::on_revoked_found() noexcept {
   if (!find.result) {
     const Errc why = find.result.error();
     return why == Errc::full ? find_revoked_in(kBusyDelayMs) : begin_removal_later(why);
+  }
+  if (find.undecodable > 0 && parts.log) {
+    parts.log->write(core::Severity::error,
+                     "records of tokens that do not decode, left as they are: " +
+                         std::to_string(find.undecodable));
   }
   if (find.tokens.empty() && !find.complete) return find_revoked();
   removal.remove.tokens = std::move(find.tokens);
@@ -120,7 +123,8 @@ void Store::Impl::on_revoked_removed() noexcept {
 
 // From the beginning: what has been removed by then costs little to look for.
 void Store::Impl::begin_removal_later(Errc why) noexcept {
-  // Nothing is written any more, which the operator is told in other ways; a start removes all.
+  // Nothing is written any more, which the operator is told in other ways; after the next start all
+  // is removed.
   if (!parts.committer.healthy()) return;
   removal.failure_delay_ms =
       std::clamp(2 * removal.failure_delay_ms, kFailureDelayMsMin, kFailureDelayMsMax);

@@ -4,9 +4,9 @@
 //
 // Concurrency: the committer's thread.
 // Always true: a user's entries ascend by locator; a user who is not in the index holds no live
-// dated token; an entry goes at the latest when its user is next issued for, or when the sweep
-// comes by after its expiry. Limits: Limits, but for insert(). Memory: 16 bytes a token and about
-// 80 a user.
+// dated token, but for those that a start has yet to load; an entry goes at the latest when its
+// user is next issued for, or when the sweep comes by after its expiry. Limits: Limits, but for
+// insert(). Memory: 16 bytes a token and about 80 a user.
 
 #include <cstddef>
 #include <cstdint>

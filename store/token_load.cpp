@@ -53,9 +53,11 @@ void TokenLoad::note_removed(const Locator& token) {
   forgot_removed_ = true;
 }
 
-void TokenLoad::begin(const Locator& from, const Locator& end) noexcept {
+void TokenLoad::begin(const Locator& from, const Locator& end) {
   from_ = from;
   end_ = end;
+  // Room for the users who get floors while the committer serves, so that it need not be made then.
+  if (floors_.size() * 4 > slots_.size()) make_slots(2 * slots_.size());
 }
 
 bool TokenLoad::begin_page() {

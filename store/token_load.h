@@ -35,7 +35,7 @@ class TokenLoad {
   void note_removed(const Locator& token);
 
   // What is left: from `from` up to, and without, `end`. Until this is called, nothing.
-  void begin(const Locator& from, const Locator& end) noexcept;
+  void begin(const Locator& from, const Locator& end);
   [[nodiscard]] const Locator& from() const noexcept { return from_; }
   [[nodiscard]] const Locator& end() const noexcept { return end_; }
 

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "store/meta.h"
 #include "tests/store/bulk_revocation_fixture.h"
 
 namespace tokend::store {
@@ -96,6 +97,19 @@ TEST_F(BulkRemovalTest, IsPutOffWhileTheReadersAreBusyAndDoesNotSpinMeanwhile) {
   EXPECT_EQ(database.size(Family::tokens), 0U);
   EXPECT_EQ(database.size(Family::revocations), 0U);
   EXPECT_THAT(log(), IsEmpty());
+}
+
+TEST_F(BulkRemovalTest, ARecordThatDoesNotDecodeIsToldOfAndKeepsNoFloorAlive) {
+  const Token damaged = issue_by(anna, bert);
+  static_cast<void>(issue_by(anna, bert));
+  database.set(Family::tokens, view_of(damaged.locator), "x");
+  Asked<RevokeTokens> operation;
+  ask(operation, anna);
+  settle();
+  EXPECT_TRUE(operation.succeeded());
+  EXPECT_THAT(log(), ElementsAre("records of tokens that do not decode, left as they are: 1"));
+  EXPECT_EQ(database.size(Family::tokens), 1U);
+  EXPECT_EQ(database.size(Family::revocations), 0U);
 }
 
 TEST_F(BulkRemovalTest, IsToldOfAndTakenUpAgainWhenAReadFails) {
