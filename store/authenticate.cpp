@@ -27,8 +27,8 @@ std::optional<TokenProof> Store::Impl::read_token(std::string_view text,
   if (!locator) return std::nullopt;
   // Both are far away in memory as a rule, and come while the text is hashed.
   const UserId user = UserId::fits(holder) ? UserId(holder) : UserId{};
-  tokens.expect_find_soon(*locator);
-  users.expect_find_soon(user);
+  tokens.expect_soon(*locator);
+  users.expect_soon(user);
   const TokenProof proof{*locator, digest_of(text)};
   tokens.expect_find(*locator);
   users.expect_find(user);

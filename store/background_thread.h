@@ -24,9 +24,9 @@ namespace tokend::store {
 
 class BackgroundThread {
  public:
-  // Added to the process's own. A tenth of the weight of a thread that serves. With an equal one,
-  // making a table of 64 MiB on a loop's processor took a third of it for half a second, and
-  // requests queued up for 0.2 s.
+  // Added to the process's own. A tenth of the weight of a thread that serves: with an equal one a
+  // table that is made on a loop's processor takes a third of it from loop and committer, and
+  // requests queue up.
   static constexpr int kNiceness = 10;
 
   BackgroundThread() = default;

@@ -28,10 +28,6 @@ void TokenCache::expect_soon(const Locator& locator) const noexcept {
   table_.prefetch(hash_of(locator));
 }
 
-void TokenCache::expect_find_soon(const Locator& locator) const noexcept {
-  table_.prefetch(hash_of(locator));
-}
-
 void TokenCache::expect_find(const Locator& locator) const noexcept {
   table_.prefetch_find(hash_of(locator), [](const Entry&) noexcept {});
 }
@@ -76,7 +72,7 @@ const User* UserCache::find(const UserId& id) noexcept {
   return slot ? &(*slot)->user : nullptr;
 }
 
-void UserCache::expect_find_soon(const UserId& id) const noexcept { by_id_.prefetch(hash_of(id)); }
+void UserCache::expect_soon(const UserId& id) const noexcept { by_id_.prefetch(hash_of(id)); }
 
 void UserCache::expect_find(const UserId& id) const noexcept {
   by_id_.prefetch_find(hash_of(id), [](Slot user) noexcept {

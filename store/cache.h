@@ -38,11 +38,10 @@ class TokenCache {
   [[nodiscard]] const Entry* find(const Locator& locator) noexcept;
   // Replaces an entry of the same locator.
   void put(const Entry& entry) noexcept;
-  // Hints that put() comes for this one next, and for that one after it (SetTable::prefetch).
-  void expect_next(const Locator& locator) const noexcept;
+  // Hints (SetTable::prefetch): put() or find() comes for this one soon; and, said of the same one
+  // after some other work, put() comes next; find() does.
   void expect_soon(const Locator& locator) const noexcept;
-  // Hints that find() comes for this one: said `soon`, and again some 50 ns later.
-  void expect_find_soon(const Locator& locator) const noexcept;
+  void expect_next(const Locator& locator) const noexcept;
   void expect_find(const Locator& locator) const noexcept;
   void remove(const Locator& locator) noexcept;
   // For a sweep in slices (store/cache_sweep.h): of the sets [from, from + count) drops the entries
@@ -71,7 +70,8 @@ class UserCache {
   UserCache& operator=(const UserCache&) = delete;
 
   [[nodiscard]] const User* find(const UserId& id) noexcept;
-  void expect_find_soon(const UserId& id) const noexcept;
+  // As TokenCache's.
+  void expect_soon(const UserId& id) const noexcept;
   void expect_find(const UserId& id) const noexcept;
   [[nodiscard]] const User* find_by_name(std::string_view folded) noexcept;
   // Replaces an entry of the same id.

@@ -46,7 +46,7 @@ namespace tokend::store {
 // The greatest `tokens_per_user_max` that a server may have.
 inline constexpr std::size_t kTokensPerUserMax = 10'000;
 
-// About as many as are read in half a second. What a small store has is all there when it serves.
+// So that what a small store has is all there when it serves, and a large one serves soon.
 inline constexpr std::size_t kRecordsLoadedAtOpenMax = 1'000'000;
 
 struct CommitterOptions {

@@ -44,6 +44,20 @@ void Store::Impl::apply(Broadcast& broadcast) noexcept {
   if (!sweeps) broadcast.acknowledge();
 }
 
+std::int64_t Store::Impl::delay_after_failure_ms(std::int64_t last_ms, std::string_view what,
+                                                 core::Errc why) const {
+  const std::int64_t delay_ms = std::clamp(2 * last_ms, kFailureDelayMsMin, kFailureDelayMsMax);
+  if (parts.log) {
+    parts.log->write(core::Severity::warning, std::string(what)
+                                                  .append(" (")
+                                                  .append(core::name_of(why))
+                                                  .append("), again in ")
+                                                  .append(std::to_string(delay_ms))
+                                                  .append(" ms"));
+  }
+  return delay_ms;
+}
+
 // A fill from the database's memory needs no guard: read and fill happen in one step of this core,
 // so the notice of whatever is committed after the read is applied after the fill.
 

@@ -49,7 +49,7 @@ struct StoreOptions {
   // Of these personal ones, for each of which it may have to read a list from the disk.
   std::size_t removal_personal_max = 32;
   // A page of the rest of the start (store/store_load.cpp): the committer takes it into its index
-  // in one go, some tenths of a millisecond, in which it answers nobody.
+  // in one go, in which it answers nobody.
   std::size_t load_records_max = 2048;
   // Of the audit's lists; 0: there is no audit, and they are empty.
   std::int64_t audit_retention_ms = kAuditKeptForEver;

@@ -107,6 +107,10 @@ struct Store::Impl final : Replica {
   void begin_removal_later(core::Errc why) noexcept;
   void find_revoked_in(std::int64_t delay_ms) noexcept;
 
+  // After a failure: tells the operator, and says how long to wait; twice as long as the last time.
+  [[nodiscard]] std::int64_t delay_after_failure_ms(std::int64_t last_ms, std::string_view what,
+                                                    core::Errc why) const;
+
   // ---- The rest of the start (store_load.cpp) ----
   void begin_load() noexcept;
   void read_page() noexcept;

@@ -113,17 +113,9 @@ void Store::Impl::end_load() noexcept {
 void Store::Impl::read_page_later(Errc why) noexcept {
   // Nothing is written any more, which the operator is told in other ways.
   if (!parts.committer.healthy()) return;
-  load.failure_delay_ms =
-      std::clamp(2 * load.failure_delay_ms, kFailureDelayMsMin, kFailureDelayMsMax);
-  if (parts.log) {
-    parts.log->write(core::Severity::warning,
-                     std::string("tokens cannot be listed, and are not limited, because loading "
-                                 "them failed (")
-                         .append(core::name_of(why))
-                         .append("), again in ")
-                         .append(std::to_string(load.failure_delay_ms))
-                         .append(" ms"));
-  }
+  load.failure_delay_ms = delay_after_failure_ms(
+      load.failure_delay_ms,
+      "tokens cannot be listed, and are not limited, because loading them failed", why);
   read_page_in(load.failure_delay_ms);
 }
 

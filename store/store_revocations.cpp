@@ -2,7 +2,6 @@
 // and one of the cores sees to it that the records of what they revoked are removed. That may take
 // minutes and is nobody's to wait for; until it is done the floors refuse what is read.
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -126,16 +125,8 @@ void Store::Impl::begin_removal_later(Errc why) noexcept {
   // Nothing is written any more, which the operator is told in other ways; after the next start all
   // is removed.
   if (!parts.committer.healthy()) return;
-  removal.failure_delay_ms =
-      std::clamp(2 * removal.failure_delay_ms, kFailureDelayMsMin, kFailureDelayMsMax);
-  if (parts.log) {
-    parts.log->write(core::Severity::warning,
-                     std::string("revoked tokens take up room: their removal failed (")
-                         .append(core::name_of(why))
-                         .append("), again in ")
-                         .append(std::to_string(removal.failure_delay_ms))
-                         .append(" ms"));
-  }
+  removal.failure_delay_ms = delay_after_failure_ms(
+      removal.failure_delay_ms, "revoked tokens take up room: their removal failed", why);
   removal.again = false;
   removal.find.floors = floors;
   removal.find.from.clear();
