@@ -100,16 +100,16 @@ void Ring::submit() noexcept {
   CHECK(result >= 0 || result == -EINTR || result == -EAGAIN || result == -EBUSY);
 }
 
-void Ring::submit_and_wait(std::int64_t timeout_ns) noexcept {
+void Ring::submit_and_wait(std::int64_t timeout_ns, unsigned wanted) noexcept {
   io_uring_cqe* first = nullptr;
   int result = 0;
   if (timeout_ns < 0) {
-    result = io_uring_submit_and_wait(&ring_, 1);
+    result = io_uring_submit_and_wait(&ring_, wanted);
   } else {
     constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
     __kernel_timespec timeout{.tv_sec = timeout_ns / kNanosecondsPerSecond,
                               .tv_nsec = timeout_ns % kNanosecondsPerSecond};
-    result = io_uring_submit_and_wait_timeout(&ring_, &first, 1, &timeout, nullptr);
+    result = io_uring_submit_and_wait_timeout(&ring_, &first, wanted, &timeout, nullptr);
   }
   CHECK(result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN ||
         result == -EBUSY);

@@ -82,9 +82,9 @@ class Ring {
 
   // Submits and lets the kernel post what has happened; does not wait.
   void submit() noexcept;
-  // As submit(), but returns only when a completion is there, `timeout_ns` has passed or a signal
-  // came.
-  void submit_and_wait(std::int64_t timeout_ns) noexcept;
+  // As submit(), but returns only when `wanted` completions are there, `timeout_ns` has passed or a
+  // signal came.
+  void submit_and_wait(std::int64_t timeout_ns, unsigned wanted = 1) noexcept;
 
   // Copies completions out, oldest first, and returns their number.
   [[nodiscard]] std::size_t take(std::span<Completion> out) noexcept;

@@ -37,6 +37,8 @@ TEST(Options, CompleteCommandLineIsTaken) {
                               "1,3",
                               "--rate",
                               "50000",
+                              "--tick",
+                              "100",
                               "--call",
                               "me",
                               "--by",
@@ -58,6 +60,7 @@ TEST(Options, CompleteCommandLineIsTaken) {
   EXPECT_EQ(options->warmup_ms, 0);
   EXPECT_EQ(options->cpus, (std::vector<int>{1, 3}));
   EXPECT_EQ(options->rate_per_second, 50'000);
+  EXPECT_EQ(options->tick_us, 100);
   EXPECT_EQ(options->call, Call::me);
   EXPECT_EQ(options->name_by, NameBy::username);
   EXPECT_EQ(options->order, Order::random);
@@ -100,6 +103,8 @@ TEST(Options, MistakesEndWithTheUsageCode) {
       {"--constant", "--warmup", "-1s"},
       {"--constant", "--rate", "0"},
       {"--constant", "--rate", "-5"},
+      {"--constant", "--tick", "100"},
+      {"--constant", "--rate", "5", "--tick", "100001"},
       {"--constant", "--connections", "1", "--threads", "2"},
       {"--constant", "--targets-file", "f", "--target-users", "3"},
       {"--constant", "--save-targets", "f"},

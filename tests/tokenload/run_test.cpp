@@ -258,6 +258,33 @@ TEST(Run, StallIsSeenByAllRequestsThatTheOpenLoopMeantToSend) {
   }
 }
 
+TEST(Run, TickSendsTogetherWhatWasDueAndCountsTheWaiting) {
+  for (const std::int64_t tick_ns : {0, 50'000'000}) {
+    Issuer issuer;
+    const FakeServer server([&](std::string_view request) { return issuer(request); });
+    Plan plan = plan_for(server);
+    plan.connections = 64;
+    plan.warmup_ns = 0;
+    plan.duration_ns = 300'000'000;
+    plan.rate_per_second = 1'000;
+    plan.tick_ns = tick_ns;
+    const auto result = load(plan);
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_EQ(result->errors(), 0U) << result->first_error;
+    EXPECT_EQ(result->latency_ns.count(), 300U);
+    EXPECT_EQ(result->late_ns.count(), 300U);
+    if (tick_ns > 0) {
+      // Half of the requests were due in the first half of their tick; and the answers were seen at
+      // the next one at the earliest.
+      EXPECT_GT(result->late_ns.percentile(75), 24'000'000U);
+      EXPECT_GT(result->latency_ns.percentile(25), 49'000'000U);
+    } else {
+      EXPECT_LT(result->late_ns.percentile(50), 20'000'000U);
+      EXPECT_LT(result->latency_ns.percentile(50), 40'000'000U);
+    }
+  }
+}
+
 TEST(Run, NobodyListeningIsSaidClearly) {
   std::string target;
   {

@@ -99,6 +99,14 @@ void LoadLoop::submit_and_wait(std::int64_t until_ns) noexcept {
   now_ns_ = monotonic_ns();
 }
 
+// More completions than there can be are waited for, so the tick ends it, whatever comes meanwhile.
+void LoadLoop::wait_for_tick() noexcept {
+  const std::int64_t until_ns = (now_ns_ / plan_.tick_ns + 1) * plan_.tick_ns;
+  ring_.submit_and_wait(std::max<std::int64_t>(until_ns - monotonic_ns(), 0),
+                        kCompletionEntriesMax);
+  now_ns_ = monotonic_ns();
+}
+
 void LoadLoop::reap() noexcept {
   std::array<core::Completion, kCompletionsPerTake> completions;
   std::size_t count = 0;

@@ -85,6 +85,7 @@ class LoadLoop {
   [[nodiscard]] core::Result<void> make_ring();
   [[nodiscard]] io_uring_sqe& prepare(Operation operation, std::size_t index) noexcept;
   void submit_and_wait(std::int64_t until_ns) noexcept;
+  void wait_for_tick() noexcept;
   void reap() noexcept;
   void handle(const core::Completion& completion) noexcept;
 

@@ -50,7 +50,11 @@ void LoadLoop::run(std::int64_t start_ns) {
     } else if (phase_ != Phase::drain) {
       fill_closed_loop();
     }
-    submit_and_wait(until_ns);
+    if (open_loop && plan_.tick_ns > 0) {
+      wait_for_tick();
+    } else {
+      submit_and_wait(until_ns);
+    }
     reap();
   }
   result_.unanswered += outstanding_;

@@ -42,6 +42,9 @@ void LoadLoop::fill_open_loop() noexcept {
     Connection& connection = connections_[index];
     connection.ready = false;
     if (connection.sending || connection.state != State::open) continue;
+    if (is_measured(intended_ns)) {
+      result_.late_ns.record(static_cast<std::uint64_t>(now_ns_ - intended_ns));
+    }
     compose(index, intended_ns);
     ++scheduled_;
     mark_ready(index);  // behind the others

@@ -94,6 +94,7 @@ Result<Plan> plan_of(const Options& options) {
             .threads = options.threads,
             .cpus = options.cpus,
             .rate_per_second = options.rate_per_second,
+            .tick_ns = options.tick_us * 1'000,
             .warmup_ns = options.warmup_ms * kNanosecondsPerMillisecond,
             .duration_ns = options.duration_ms * kNanosecondsPerMillisecond,
             .rounds = options.rounds,

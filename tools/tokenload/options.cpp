@@ -68,11 +68,19 @@ void add_flags(CLI::App& app, Options& options, RawOptions& raw) {
       "--rounds", options.rounds,
       "Instead of for a time: until each target, or token, had its turn N times, and no more");
   rounds->check(CLI::Range(std::size_t{1}, kRoundsMax))->excludes(duration)->excludes(warmup);
-  app.add_option("--rate", options.rate_per_second,
-                 "Open loop: requests per second, latency measured from the intended send time; "
-                 "without it each connection sends when it was answered (closed loop)")
-      ->check(CLI::Range(1e-3, kRateMax))
-      ->excludes(rounds);
+  CLI::Option* rate = app.add_option(
+      "--rate", options.rate_per_second,
+      "Open loop: requests per second, latency measured from the intended send time; "
+      "without it each connection sends when it was answered (closed loop)");
+  rate->check(CLI::Range(1e-3, kRateMax))->excludes(rounds);
+  app.add_option(
+         "--tick", options.tick_us,
+         "Open loop: send what is due, and look for answers, only every so many "
+         "microseconds; costs the client less, and latency still counts from when a request "
+         "was due to when its answer was seen")
+      ->check(CLI::Range(std::int64_t{0}, kTickUsMax))
+      ->needs(rate)
+      ->capture_default_str();
 
   app.add_option("--user-id", options.user_id, "The issuer's user id")
       ->envname("TOKENLOAD_USER_ID");

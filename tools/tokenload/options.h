@@ -26,6 +26,7 @@ inline constexpr std::size_t kPipelineDepthMax = 256;
 inline constexpr std::size_t kThreadsMax = 256;
 inline constexpr std::size_t kTargetsMax = 1'000'000;
 inline constexpr double kRateMax = 1e8;
+inline constexpr std::int64_t kTickUsMax = 100'000;
 inline constexpr std::size_t kBulkTargetsMax = 10'000;
 inline constexpr std::size_t kRoundsMax = 1'000'000;
 
@@ -41,6 +42,7 @@ struct Options {
   std::int64_t duration_ms = 10'000;
   std::int64_t warmup_ms = 2'000;
   double rate_per_second = 0;
+  std::int64_t tick_us = 0;
   std::size_t rounds = 0;  // 0: duration_ms counts
 
   std::string user_id;

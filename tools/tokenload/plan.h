@@ -48,6 +48,7 @@ struct Plan {
   std::size_t threads = 1;
   std::vector<int> cpus;       // thread i runs on cpus[i % size]; empty: not pinned
   double rate_per_second = 0;  // of all threads together; 0: a closed loop
+  std::int64_t tick_ns = 0;    // an open loop looks only so often; 0: whenever there is something
   std::int64_t warmup_ns = 0;
   std::int64_t duration_ns = 0;
   // How often all requests are sent, each time once; 0: for duration_ns. Without warm-up and rate.

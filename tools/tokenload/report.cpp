@@ -85,6 +85,12 @@ std::string text_report(const Options& options, const RunResult& result) {
   for (const auto& [name, percent] : kPercentiles) {
     append(out, "  %s %.1f", name, micro(result.latency_ns.percentile(percent)));
   }
+  if (options.rate_per_second > 0) {
+    append(out, "\nsent late us mean %.1f", micro(result.late_ns.mean()));
+    for (const auto& [name, percent] : kPercentiles) {
+      append(out, "  %s %.1f", name, micro(result.late_ns.percentile(percent)));
+    }
+  }
   append(out, "\nclient CPU   %.2f us/request (%.2f in user space), busiest thread %.1f %%\n",
          micro(result.client_cpu_ns_per_request), micro(result.client_user_ns_per_request),
          100 * result.client_demand);
@@ -140,6 +146,12 @@ std::string json_report(const Options& options, const RunResult& result) {
   append(out, "\"latency_us\":{\"mean\":%.2f", micro(result.latency_ns.mean()));
   for (const auto& [name, percent] : kPercentiles) {
     append(out, ",\"%s\":%.2f", name, micro(result.latency_ns.percentile(percent)));
+  }
+  if (options.rate_per_second > 0) {
+    append(out, "},\"sent_late_us\":{\"mean\":%.2f", micro(result.late_ns.mean()));
+    for (const auto& [name, percent] : kPercentiles) {
+      append(out, ",\"%s\":%.2f", name, micro(result.late_ns.percentile(percent)));
+    }
   }
   append(out, "},\"client\":{\"cpu_us_per_request\":%.4f,\"busiest_thread_demand\":%.4f},",
          micro(result.client_cpu_ns_per_request), result.client_demand);

@@ -31,6 +31,7 @@ RunResult summarize(std::vector<ThreadResult>& threads) {
   std::int64_t user_ns = 0;
   for (const ThreadResult& thread : threads) {
     all.latency_ns.merge(thread.latency_ns);
+    all.late_ns.merge(thread.late_ns);
     all.answers += thread.answers;
     answers_bytes += thread.answers_bytes;
     all.tokens += thread.tokens;

@@ -18,6 +18,8 @@ namespace tokend::load {
 struct ThreadResult {
   // Of requests that were begun (open loop: meant to begin) in the measured time, in nanoseconds.
   Histogram latency_ns;
+  Histogram
+      late_ns;  // of these, in an open loop: from the moment that one was due until it was sent
   // Right answers that came in the measured time; its length as this thread saw it.
   std::uint64_t answers = 0;
   std::uint64_t answers_bytes = 0;  // of these
@@ -41,6 +43,7 @@ struct ThreadResult {
 
 struct RunResult {
   Histogram latency_ns;
+  Histogram late_ns;
   double requests_per_second = 0;
   std::uint64_t answers = 0;
   std::uint64_t tokens = 0;
