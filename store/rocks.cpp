@@ -315,6 +315,7 @@ Result<void> RocksDatabase::Impl::apply(RocksBatch& batch) {
   const auto sealed = tail.append(batch.entries());
   if (!sealed) return std::unexpected(sealed.error());
   if (*sealed) keeper.wake();
+  tail.keep_pace(batch.entries().size());
   for (std::string_view left = batch.removed(); !left.empty();
        left.remove_prefix(TokenTail::kKeyBytes)) {
     const std::string_view key = left.substr(0, TokenTail::kKeyBytes);

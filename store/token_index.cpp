@@ -220,9 +220,10 @@ void TokenIndex::drop_expired(UserTokens& user, std::int64_t now_ms) noexcept {
 
 void TokenIndex::sweep(std::int64_t now_ms, std::size_t count) noexcept {
   // Nobody is looked at twice in one call.
-  for (count = std::min(count, users_.size()); count > 0 && !users_.empty(); --count) {
+  for (std::size_t left = users_.size(); left > 0 && count > 0; --left) {
     if (swept_ >= users_.size()) swept_ = 0;
     UserTokens& user = users_[swept_];
+    count -= std::min(count, std::max<std::size_t>(1, user.entries.size()));
     drop_expired(user, now_ms);
     // A forgotten user's place is taken by another, who is looked at next.
     if (user.entries.empty()) {

@@ -63,7 +63,8 @@ class TokenIndex {
   // Forgets the user; appends its tokens to `removed`.
   void erase(const UserId& user, std::vector<Locator>& removed);
 
-  // Looks at the next `count` users: expired entries go, and users with none left.
+  // Looks at the next users, until it has seen `count` entries or all: expired ones go, and users
+  // with none left. Whom it has begun it finishes.
   void sweep(std::int64_t now_ms, std::size_t count) noexcept;
 
   [[nodiscard]] std::size_t tokens() const noexcept { return tokens_; }

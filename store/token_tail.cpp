@@ -135,6 +135,24 @@ core::Result<bool> TokenTail::append(std::string_view entries) {
   return seals;
 }
 
+// One is sealed from time to time and handed over while the next one fills.
+bool TokenTail::is_behind() const noexcept {
+  constexpr std::size_t kSealedInPace = 1;
+  return segments_.size() - (open_segment() ? 1 : 0) > kSealedInPace && closed_.empty();
+}
+
+void TokenTail::keep_pace(std::size_t bytes) {
+  {
+    const std::shared_lock lock(mutex_);
+    if (!is_behind()) return;
+  }
+  std::unique_lock lock(mutex_);
+  const std::chrono::nanoseconds pause(
+      static_cast<std::int64_t>(static_cast<double>(bytes) * hand_over_ns_per_byte_));
+  has_room_.wait_for(lock, std::min<std::chrono::nanoseconds>(pause, kPauseMax),
+                     [&] { return !is_behind(); });
+}
+
 bool TokenTail::remove(std::string_view key) {
   const std::shared_lock lock(mutex_);
   for (auto at = segments_.rbegin(); at != segments_.rend(); ++at) {
@@ -188,6 +206,7 @@ std::shared_ptr<const TokenTail::Segment> TokenTail::begin_hand_over() {
   const std::unique_lock lock(mutex_);
   if (segments_.empty() || !segments_.front()->sealed_) return nullptr;
   segments_.front()->in_hand_over_ = true;
+  hand_over_begun_ = std::chrono::steady_clock::now();
   return segments_.front();
 }
 
@@ -202,6 +221,9 @@ bool TokenTail::finish_hand_over(std::shared_ptr<const Segment>& segment,
     removed_late_.clear();
     return false;
   }
+  const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - hand_over_begun_;
+  hand_over_ns_per_byte_ = static_cast<double>(took.count()) /
+                           static_cast<double>(std::max<std::size_t>(1, segment->bytes()));
   segment.reset();
   dropped = std::move(segments_.front());
   segments_.pop_front();

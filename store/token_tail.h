@@ -13,6 +13,7 @@
 // Always true: keys ascend, within a segment and from one to the next. Limits: Limits.
 
 #include <array>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -58,7 +59,8 @@ class TokenTail {
     explicit Segment(std::size_t bytes);
 
     [[nodiscard]] std::size_t count() const noexcept;
-    [[nodiscard]] Entry at(std::size_t number) const noexcept;  // number < count()
+    [[nodiscard]] std::size_t bytes() const noexcept { return used_; }  // of all entries
+    [[nodiscard]] Entry at(std::size_t number) const noexcept;          // number < count()
     [[nodiscard]] bool removed(std::size_t number) const noexcept;
     // The first entry whose key is not less than `key`; count() when there is none.
     [[nodiscard]] std::size_t lower_bound(std::string_view key) const noexcept;
@@ -85,6 +87,12 @@ class TokenTail {
   // Whole entries, in the order of their keys, behind all that were appended before. True: a
   // segment was sealed, so there is something to hand over. Errc::unavailable after close().
   [[nodiscard]] core::Result<bool> append(std::string_view entries);
+  // Where segments fill faster than they are handed over: waits about as long as the hand-over of
+  // `bytes` took lately, at most kPauseMax. Whoever appends so waits a little each time, and not
+  // for a whole table when there is no room left. Returns at once while at most one segment is
+  // sealed. Of the appending thread.
+  void keep_pace(std::size_t bytes);
+  static constexpr std::chrono::milliseconds kPauseMax{20};
   // False: it is not here, so it has to be removed where the tables are.
   [[nodiscard]] bool remove(std::string_view key);
 
@@ -110,6 +118,7 @@ class TokenTail {
 
  private:
   [[nodiscard]] Segment* open_segment() const noexcept;
+  [[nodiscard]] bool is_behind() const noexcept;
   void seal_open_segment() noexcept;
 
   const Limits limits_;
@@ -121,6 +130,8 @@ class TokenTail {
   std::shared_ptr<Segment> spare_;  // memory that was touched before
   std::vector<Key> removed_late_;   // from the segment in hand-over; the appending thread's
   std::string closed_;              // why; empty: it is not
+  std::chrono::steady_clock::time_point hand_over_begun_;
+  double hand_over_ns_per_byte_ = 0;  // of the last one
 };
 
 }  // namespace tokend::store

@@ -164,6 +164,9 @@ TEST(TokenIndex, TheSweepForgetsExpiredTokensAndEmptyUsers) {
     ASSERT_TRUE(index.learn(user, TokenIndex::UserState::open));
     ASSERT_TRUE(index.add(user, at(i), i * 10, 0, dropped));
   }
+  // The place of one who is forgotten is taken by the last one, who is looked at next and stays.
+  index.sweep(505, 10);
+  EXPECT_EQ(index.users(), 95U);
   index.sweep(505, 300);
   EXPECT_EQ(index.tokens(), 50U);
   EXPECT_EQ(index.users(), 50U);
