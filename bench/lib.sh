@@ -1,7 +1,8 @@
 # What the measuring scripts of this folder share: a server on one CPU, tokenload on another one,
 # and a directory for what they leave. Sourced behind tools/lib.sh, never run. Before it: `bin`,
 # `scratch_parent`, `server_cpu` and `load_cpu`; may be set as well: `server_cores`, tokend's loops (1),
-# and `shared_cpus`, not empty where server and load share their CPUs. After it: `scratch`, which goes
+# its `data` (a directory in `scratch`) and `log_level`, and `shared_cpus`, not empty where server and
+# load share their CPUs. After it: `scratch`, which goes
 # with the script, as does the server that runs then.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # the four above
@@ -90,11 +91,13 @@ stop() {
 
 # The users are made with a password of this run's own and the cheapest bcrypt; the issuing that is
 # measured hashes no password.
+# What is in `tokend_options` comes behind the usual options.
+declare -a tokend_options
 password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 start_tokend() {
   ADMIN_USERNAME=bench ADMIN_PASS=$password CREATE_TOKENS_FOR_USERS=true \
     start "$bin/tokend" --listen 127.0.0.1:0 --cores "${server_cores:-1}" --cpus "$server_cpu" \
-    --data "$scratch/data" --bcrypt-cost 4 --log-level warning
+    --data "${data:-$scratch/data}" --bcrypt-cost 4 --log-level "${log_level:-warning}" "${tokend_options[@]}"
 }
 
 # number JSON-PREFIX: the number behind it in the last run's JSON.
