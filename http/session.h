@@ -77,7 +77,7 @@ class Exchange {
   }
 
   // The request's own state, made in place and destroyed by answer(). At most one a request.
-  static constexpr std::size_t kStateBytes = 1024;
+  static constexpr std::size_t kStateBytes = 1088;
   template <class T, class... Arguments>
   T& emplace(Arguments&&... arguments) noexcept {
     static_assert(sizeof(T) <= kStateBytes && alignof(T) <= alignof(std::max_align_t));

@@ -89,6 +89,7 @@ const User* UserCache::find_by_name(std::string_view folded) noexcept {
 
 const User& UserCache::put(User&& user) {
   remove(user.id);
+  user.edition = ++editions_;
   CachedUser* const cached = make(std::move(user));
   by_id_.claim(hash_of(cached->user.id), [&](Slot displaced) noexcept { retire(displaced); }) =
       cached;

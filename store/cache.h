@@ -74,7 +74,7 @@ class UserCache {
   void expect_soon(const UserId& id) const noexcept;
   void expect_find(const UserId& id) const noexcept;
   [[nodiscard]] const User* find_by_name(std::string_view folded) noexcept;
-  // Replaces an entry of the same id.
+  // Replaces an entry of the same id. What is cached has an edition of its own and never changes.
   const User& put(User&& user);
   void remove(const UserId& id) noexcept;
   void release() noexcept {
@@ -97,6 +97,7 @@ class UserCache {
 
   SetTable<Slot> by_id_;
   SetTable<Slot> by_name_;
+  std::uint64_t editions_ = 0;
   core::Slab memory_;  // of huge pages: every request looks at a user, each time at another one
   std::vector<CachedUser*> retired_;
 };

@@ -11,6 +11,16 @@ namespace {
 // A huge page of them.
 constexpr std::size_t kFirstSlots = core::Mapping::kHugePageBytes / sizeof(std::uint32_t);
 
+// Of a user whose entries are about to be one more. By less than twice as much: most users who come
+// to have many have the same number of them, so their slack would all be there at once.
+template <class Entry>
+void make_room(std::vector<Entry>& entries) {
+  constexpr std::size_t kDoubledBelow = 4;
+  const std::size_t size = entries.size();
+  if (size < kDoubledBelow || size < entries.capacity()) return;
+  entries.reserve(size + std::max<std::size_t>(kDoubledBelow, size / 8));
+}
+
 // No expiry at all, or one that 48 bits of milliseconds do not reach (the year 10889).
 constexpr std::int64_t kNeverExpires48 = (std::int64_t{1} << 48) - 1;
 
@@ -132,6 +142,7 @@ bool TokenIndex::add(const UserId& user, const Locator& locator, std::int64_t ex
     // One too many as a rule; more when the setting was lowered.
     displace(holder, entries.size() - limits_.tokens_per_user_max + 1, dropped);
   }
+  make_room(entries);
   entries.push_back(pack(locator, expires_ms));
   ++tokens_;
   return true;
@@ -151,6 +162,7 @@ void TokenIndex::insert(const UserId& user, const Locator& locator, std::int64_t
   UserTokens& holder = users_[number];
   std::vector<Entry>& entries = holder.entries;
   CHECK(locator.shard() == shard_);
+  make_room(entries);
   auto place = entries.end();
   if (!entries.empty() && !(locator_of(entries.back()) < locator)) {
     place = std::ranges::lower_bound(entries, locator, {},
@@ -218,12 +230,12 @@ void TokenIndex::drop_expired(UserTokens& user, std::int64_t now_ms) noexcept {
       std::erase_if(user.entries, [&](const Entry& entry) { return is_expired(entry, now_ms); });
 }
 
-void TokenIndex::sweep(std::int64_t now_ms, std::size_t count) noexcept {
+void TokenIndex::sweep(std::int64_t now_ms, std::size_t effort) noexcept {
   // Nobody is looked at twice in one call.
-  for (std::size_t left = users_.size(); left > 0 && count > 0; --left) {
+  for (std::size_t left = users_.size(); left > 0 && effort > 0; --left) {
     if (swept_ >= users_.size()) swept_ = 0;
     UserTokens& user = users_[swept_];
-    count -= std::min(count, std::max<std::size_t>(1, user.entries.size()));
+    effort -= std::min(effort, kSweepEffortPerUser + user.entries.size());
     drop_expired(user, now_ms);
     // A forgotten user's place is taken by another, who is looked at next.
     if (user.entries.empty()) {

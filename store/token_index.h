@@ -6,7 +6,7 @@
 // Always true: a user's entries ascend by locator; a user who is not in the index holds no live
 // dated token, but for those that a start has yet to load; an entry goes at the latest when its
 // user is next issued for, or when the sweep comes by after its expiry. Limits: Limits, but for
-// insert(). Memory: 16 bytes a token and about 80 a user.
+// insert(). Memory: 16 to 20 bytes a token and about 80 a user.
 
 #include <cstddef>
 #include <cstdint>
@@ -63,9 +63,11 @@ class TokenIndex {
   // Forgets the user; appends its tokens to `removed`.
   void erase(const UserId& user, std::vector<Locator>& removed);
 
-  // Looks at the next users, until it has seen `count` entries or all: expired ones go, and users
-  // with none left. Whom it has begun it finishes.
-  void sweep(std::int64_t now_ms, std::size_t count) noexcept;
+  // Looks at the next users: expired entries go, and users with none left. It ends when it has
+  // looked at all or `effort` is spent: an entry is one, a user kSweepEffortPerUser beside its
+  // entries. Whom it has begun it finishes.
+  void sweep(std::int64_t now_ms, std::size_t effort) noexcept;
+  static constexpr std::size_t kSweepEffortPerUser = 32;
 
   [[nodiscard]] std::size_t tokens() const noexcept { return tokens_; }
   [[nodiscard]] std::size_t users() const noexcept { return users_.size(); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <utility>
 
@@ -15,6 +16,10 @@ constexpr std::uint32_t kRemoved = 1U << 31;
 template <class T>
 std::atomic_ref<T> shared(const T& value) noexcept {
   return std::atomic_ref<T>(const_cast<T&>(value));
+}
+
+HandOverPace::Duration monotonic_now() noexcept {
+  return std::chrono::steady_clock::now().time_since_epoch();
 }
 
 }  // namespace
@@ -99,7 +104,9 @@ void TokenTail::Segment::clear() noexcept {
   sealed_ = in_hand_over_ = false;
 }
 
-TokenTail::TokenTail(const Limits& limits) : limits_(limits) { CHECK(limits.segments_max >= 2); }
+TokenTail::TokenTail(const Limits& limits) : limits_(limits), pace_(limits.segment_bytes) {
+  CHECK(limits.segments_max >= 2);
+}
 
 TokenTail::Segment* TokenTail::open_segment() const noexcept {
   return segments_.empty() || segments_.back()->sealed_ ? nullptr : segments_.back().get();
@@ -135,22 +142,18 @@ core::Result<bool> TokenTail::append(std::string_view entries) {
   return seals;
 }
 
-// One is sealed from time to time and handed over while the next one fills.
-bool TokenTail::is_behind() const noexcept {
-  constexpr std::size_t kSealedInPace = 1;
-  return segments_.size() - (open_segment() ? 1 : 0) > kSealedInPace && closed_.empty();
+std::size_t TokenTail::sealed_bytes() const noexcept {
+  std::size_t sum = 0;
+  for (const auto& segment : segments_) sum += segment->sealed_ ? segment->used_ : 0;
+  return sum;
 }
 
 void TokenTail::keep_pace(std::size_t bytes) {
-  {
-    const std::shared_lock lock(mutex_);
-    if (!is_behind()) return;
-  }
-  std::unique_lock lock(mutex_);
-  const std::chrono::nanoseconds pause(
-      static_cast<std::int64_t>(static_cast<double>(bytes) * hand_over_ns_per_byte_));
-  has_room_.wait_for(lock, std::min<std::chrono::nanoseconds>(pause, kPauseMax),
-                     [&] { return !is_behind(); });
+  std::shared_lock lock(mutex_);
+  const HandOverPace::Duration pause = pace_.pause(monotonic_now(), bytes, sealed_bytes());
+  if (pause == HandOverPace::Duration::zero()) return;
+  has_room_.wait_for(lock, pause,
+                     [&] { return !closed_.empty() || !pace_.is_behind(sealed_bytes()); });
 }
 
 bool TokenTail::remove(std::string_view key) {
@@ -206,7 +209,7 @@ std::shared_ptr<const TokenTail::Segment> TokenTail::begin_hand_over() {
   const std::unique_lock lock(mutex_);
   if (segments_.empty() || !segments_.front()->sealed_) return nullptr;
   segments_.front()->in_hand_over_ = true;
-  hand_over_begun_ = std::chrono::steady_clock::now();
+  pace_.begin(monotonic_now(), segments_.front()->used_);
   return segments_.front();
 }
 
@@ -221,9 +224,7 @@ bool TokenTail::finish_hand_over(std::shared_ptr<const Segment>& segment,
     removed_late_.clear();
     return false;
   }
-  const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - hand_over_begun_;
-  hand_over_ns_per_byte_ = static_cast<double>(took.count()) /
-                           static_cast<double>(std::max<std::size_t>(1, segment->bytes()));
+  pace_.finish(monotonic_now());
   segment.reset();
   dropped = std::move(segments_.front());
   segments_.pop_front();

@@ -13,7 +13,6 @@
 // Always true: keys ascend, within a segment and from one to the next. Limits: Limits.
 
 #include <array>
-#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -26,6 +25,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "store/hand_over_pace.h"
 
 namespace tokend::store {
 
@@ -59,8 +59,7 @@ class TokenTail {
     explicit Segment(std::size_t bytes);
 
     [[nodiscard]] std::size_t count() const noexcept;
-    [[nodiscard]] std::size_t bytes() const noexcept { return used_; }  // of all entries
-    [[nodiscard]] Entry at(std::size_t number) const noexcept;          // number < count()
+    [[nodiscard]] Entry at(std::size_t number) const noexcept;  // number < count()
     [[nodiscard]] bool removed(std::size_t number) const noexcept;
     // The first entry whose key is not less than `key`; count() when there is none.
     [[nodiscard]] std::size_t lower_bound(std::string_view key) const noexcept;
@@ -87,12 +86,9 @@ class TokenTail {
   // Whole entries, in the order of their keys, behind all that were appended before. True: a
   // segment was sealed, so there is something to hand over. Errc::unavailable after close().
   [[nodiscard]] core::Result<bool> append(std::string_view entries);
-  // Where segments fill faster than they are handed over: waits about as long as the hand-over of
-  // `bytes` took lately, at most kPauseMax. Whoever appends so waits a little each time, and not
-  // for a whole table when there is no room left. Returns at once while at most one segment is
-  // sealed. Of the appending thread.
+  // After `bytes` were appended, by the same thread: where segments fill faster than they are
+  // handed over it waits as store/hand_over_pace.h says, or until they have caught up.
   void keep_pace(std::size_t bytes);
-  static constexpr std::chrono::milliseconds kPauseMax{20};
   // False: it is not here, so it has to be removed where the tables are.
   [[nodiscard]] bool remove(std::string_view key);
 
@@ -118,7 +114,7 @@ class TokenTail {
 
  private:
   [[nodiscard]] Segment* open_segment() const noexcept;
-  [[nodiscard]] bool is_behind() const noexcept;
+  [[nodiscard]] std::size_t sealed_bytes() const noexcept;
   void seal_open_segment() noexcept;
 
   const Limits limits_;
@@ -130,8 +126,7 @@ class TokenTail {
   std::shared_ptr<Segment> spare_;  // memory that was touched before
   std::vector<Key> removed_late_;   // from the segment in hand-over; the appending thread's
   std::string closed_;              // why; empty: it is not
-  std::chrono::steady_clock::time_point hand_over_begun_;
-  double hand_over_ns_per_byte_ = 0;  // of the last one
+  HandOverPace pace_;
 };
 
 }  // namespace tokend::store

@@ -37,6 +37,9 @@ struct User {
   RoleSet roles;
   bool active = true;
   bool require_password_change = false;
+  // Which object of the core's cache this is: what was made of one edition is true of it for ever.
+  // No two that a core has cached have the same. 0: none; it is not stored.
+  std::uint64_t edition = 0;
   // Tokens with a locator below this one are revoked, except `valid_exception`. One write revokes
   // everything of a user.
   Locator valid_from;

@@ -11,6 +11,7 @@
 #include "http/api/body.h"
 #include "http/api/cors.h"
 #include "http/api/login_block.h"
+#include "http/api/me_answers.h"
 #include "http/api/options.h"
 #include "http/api/rate_limit.h"
 #include "store/store.h"
@@ -51,6 +52,7 @@ struct Context {
   const store::Digest secret_digest;
   AuditTrail audit;
   BodyReader body_reader;
+  MeAnswers me_answers;
   // Of users.createTokens, under way; at most kBulkRequestsMax.
   std::size_t bulk_requests = 0;
   // Where JSON is written before it is copied into the connection; free between answers.

@@ -14,10 +14,15 @@ class Me final : public Call {
 
  private:
   void run(const Body&, const store::User* user) noexcept override {
+    MeAnswers& answers = context().me_answers;
+    if (const std::string_view known = answers.find(*user); !known.empty()) {
+      return answer(200, known);
+    }
     JsonWriter json = writer();
     json.begin_object();
     write_me(json, *user);
     json.key("success").boolean(true).end_object();
+    answers.keep(*user, json.view());
     succeed(json);
   }
 };

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -148,6 +149,20 @@ TEST(UserCache, ReplacesAUserOfTheSameId) {
   EXPECT_EQ(cache.find(UserId("id1"))->username, "two");
   EXPECT_EQ(cache.find_by_name("one"), nullptr);
   EXPECT_EQ(cache.find_by_name("two")->id, UserId("id1"));
+}
+
+TEST(UserCache, EveryObjectThatItEverHeldHasAnEditionOfItsOwn) {
+  UserCache cache(8);
+  std::set<std::uint64_t> editions;
+  for (int turn = 0; turn < 3; ++turn) {
+    for (int number = 0; number < 50; ++number) {
+      const std::string name = "u" + std::to_string(number);
+      const User& cached = cache.put(user(name, name));
+      EXPECT_NE(cached.edition, 0U);
+      EXPECT_TRUE(editions.insert(cached.edition).second) << "it was another one's";
+    }
+    cache.release();
+  }
 }
 
 }  // namespace

@@ -164,14 +164,29 @@ TEST(TokenIndex, TheSweepForgetsExpiredTokensAndEmptyUsers) {
     ASSERT_TRUE(index.learn(user, TokenIndex::UserState::open));
     ASSERT_TRUE(index.add(user, at(i), i * 10, 0, dropped));
   }
-  // The place of one who is forgotten is taken by the last one, who is looked at next and stays.
-  index.sweep(505, 10);
-  EXPECT_EQ(index.users(), 95U);
-  index.sweep(505, 300);
+  index.sweep(505, 300 * TokenIndex::kSweepEffortPerUser);
   EXPECT_EQ(index.tokens(), 50U);
   EXPECT_EQ(index.users(), 50U);
   EXPECT_EQ(index.state_of(UserId("u50")), TokenIndex::UserState::unknown);
   EXPECT_EQ(index.state_of(UserId("u51")), TokenIndex::UserState::open);
+}
+
+TEST(TokenIndex, ASweepEndsWhenItsEffortIsSpentAndTheNextOneGoesOn) {
+  TokenIndex index({50, 1000, 1000}, 3);
+  std::vector<Locator> dropped;
+  // The first one has fifty, all but one expired; the others have one each, expired.
+  for (std::uint32_t i = 1; i <= 60; ++i) {
+    const UserId user("u" + std::to_string(i <= 50 ? 1 : i));
+    ASSERT_TRUE(index.learn(user, TokenIndex::UserState::open));
+    ASSERT_TRUE(index.add(user, at(i), i == 50 ? 1'000 : 10, 0, dropped));
+  }
+  index.sweep(505, 1);
+  EXPECT_EQ(index.tokens(), 11U) << "all of the first one, whom it had begun";
+  EXPECT_EQ(index.tokens_of(UserId("u1")), 1U);
+  index.sweep(505, TokenIndex::kSweepEffortPerUser + 2);
+  EXPECT_EQ(index.users(), 9U) << "two others";
+  index.sweep(505, 1'000'000);
+  EXPECT_EQ(index.users(), 1U);
 }
 
 TEST(TokenIndex, AgreesWithASimpleModel) {

@@ -26,7 +26,7 @@ TEST(Options, CompleteCommandLineIsTaken) {
                               "--connections",
                               "256",
                               "--pipeline",
-                              "16",
+                              "4",
                               "--duration",
                               "1500ms",
                               "--warmup",
@@ -55,7 +55,7 @@ TEST(Options, CompleteCommandLineIsTaken) {
   ASSERT_TRUE(options) << options.error().message;
   EXPECT_EQ(options->target, "[::1]:4000");
   EXPECT_EQ(options->connections, 256U);
-  EXPECT_EQ(options->pipeline_depth, 16U);
+  EXPECT_EQ(options->pipeline_depth, 4U);
   EXPECT_EQ(options->duration_ms, 1500);
   EXPECT_EQ(options->warmup_ms, 0);
   EXPECT_EQ(options->cpus, (std::vector<int>{1, 3}));
@@ -104,6 +104,7 @@ TEST(Options, MistakesEndWithTheUsageCode) {
       {"--constant", "--rate", "0"},
       {"--constant", "--rate", "-5"},
       {"--constant", "--tick", "100"},
+      {"--constant", "--rate", "5", "--tick", "100", "--connections", "513"},
       {"--constant", "--rate", "5", "--tick", "100001"},
       {"--constant", "--connections", "1", "--threads", "2"},
       {"--constant", "--targets-file", "f", "--target-users", "3"},

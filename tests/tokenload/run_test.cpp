@@ -277,10 +277,7 @@ TEST(Run, TickSendsTogetherWhatWasDueAndCountsTheWaiting) {
       // Half of the requests were due in the first half of their tick; and the answers were seen at
       // the next one at the earliest.
       EXPECT_GT(result->late_ns.percentile(75), 24'000'000U);
-      EXPECT_GT(result->latency_ns.percentile(25), 49'000'000U);
-    } else {
-      EXPECT_LT(result->late_ns.percentile(50), 20'000'000U);
-      EXPECT_LT(result->latency_ns.percentile(50), 40'000'000U);
+      EXPECT_GT(result->latency_ns.mean(), result->late_ns.mean() + 25e6);
     }
   }
 }

@@ -6,6 +6,8 @@
 #include <map>
 #include <sstream>
 
+#include "tools/tokenload/loop.h"
+
 namespace tokend::load {
 
 using core::Errc;
@@ -118,6 +120,12 @@ void add_flags(CLI::App& app, Options& options, RawOptions& raw) {
 }
 
 std::optional<std::string> contradiction(const Options& options) {
+  // What comes in a tick has to find a buffer.
+  if (options.tick_us > 0 &&
+      options.connections * options.pipeline_depth > options.threads * LoadLoop::kReceiveBuffers) {
+    return "--tick: at most " + std::to_string(LoadLoop::kReceiveBuffers) +
+           " requests in flight on a thread (--connections times --pipeline)";
+  }
   if (options.connections < options.threads) return "--connections: at least one for each thread";
   if (!options.targets_file.empty() && options.target_users > 0) {
     return "--targets-file and --target-users: give one of them";

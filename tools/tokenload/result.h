@@ -18,8 +18,9 @@ namespace tokend::load {
 struct ThreadResult {
   // Of requests that were begun (open loop: meant to begin) in the measured time, in nanoseconds.
   Histogram latency_ns;
-  Histogram
-      late_ns;  // of these, in an open loop: from the moment that one was due until it was sent
+  // Of these, in an open loop: from the moment that one was due to the look at the clock after
+  // which it was sent.
+  Histogram late_ns;
   // Right answers that came in the measured time; its length as this thread saw it.
   std::uint64_t answers = 0;
   std::uint64_t answers_bytes = 0;  // of these

@@ -1,0 +1,56 @@
+#pragma once
+// What GET me last said of users. Whoever asks once asks again, and the answer stays the same until
+// the core's cache holds another object for the user, so it is copied and not made anew.
+//
+// Concurrency: one core's. Memory: kAnswers * 512 bytes, taken when first used. A longer answer is
+// not kept; one that another user's took the place of is made again.
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "core/mapping.h"
+#include "store/user.h"
+
+namespace tokend::api {
+
+class MeAnswers {
+ public:
+  static constexpr std::size_t kAnswers = 4096;  // a power of two: editions are given in turn
+  static constexpr std::size_t kAnswerBytesMax =
+      512 - sizeof(std::uint64_t) - sizeof(std::uint16_t);
+
+  MeAnswers() : memory_(kAnswers * sizeof(Kept)) {}
+
+  // Empty: it is not known. Valid until the next keep().
+  [[nodiscard]] std::string_view find(const store::User& user) const noexcept {
+    const Kept& kept = of(user);
+    if (user.edition == 0 || kept.edition != user.edition) return {};
+    return {kept.bytes.data(), kept.size};
+  }
+  void keep(const store::User& user, std::string_view answer) noexcept {
+    if (user.edition == 0 || answer.size() > kAnswerBytesMax) return;
+    Kept& kept = of(user);
+    kept.edition = user.edition;
+    kept.size = static_cast<std::uint16_t>(answer.size());
+    std::memcpy(kept.bytes.data(), answer.data(), answer.size());
+  }
+
+ private:
+  // Zeroed memory is one that knows nobody.
+  struct Kept {
+    std::uint64_t edition;
+    std::uint16_t size;
+    std::array<char, kAnswerBytesMax> bytes;
+  };
+  static_assert(sizeof(Kept) == 512);
+
+  [[nodiscard]] Kept& of(const store::User& user) const noexcept {
+    return reinterpret_cast<Kept*>(memory_.data())[user.edition % kAnswers];
+  }
+
+  core::Mapping memory_;
+};
+
+}  // namespace tokend::api
