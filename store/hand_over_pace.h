@@ -16,7 +16,8 @@ class HandOverPace {
  public:
   using Duration = std::chrono::nanoseconds;
 
-  // What is longer is not waited for at once: a batch of some megabytes at a slow disk.
+  // What is longer is not waited for at once: a batch of some megabytes at a slow disk. As much
+  // again stays owed, the rest is forgiven.
   static constexpr Duration kPauseMax = std::chrono::milliseconds(20);
   // A shorter pause costs more than it is: it is owed until others have come together.
   static constexpr Duration kPauseMin = std::chrono::microseconds(200);
@@ -49,9 +50,11 @@ class HandOverPace {
     owed_ += Duration(static_cast<std::int64_t>(static_cast<double>(appended) * cost));
     if (owed_ < kPauseMin) return {};
     const Duration pause = std::min(owed_, kPauseMax);
-    owed_ = {};
+    owed_ = std::min(owed_ - pause, kPauseMax);
     return pause;
   }
+  // It had to wait for room, and so longer than for any pause.
+  void waited() noexcept { owed_ = {}; }
   [[nodiscard]] bool is_behind(std::size_t sealed_bytes) const noexcept {
     return sealed_bytes > segment_bytes_ + segment_bytes_ / 2;
   }

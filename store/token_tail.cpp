@@ -129,7 +129,13 @@ core::Result<bool> TokenTail::append(std::string_view entries) {
   std::unique_lock lock(mutex_);
   const bool seals = open_segment() != nullptr;
   seal_open_segment();
-  has_room_.wait(lock, [&] { return segments_.size() < limits_.segments_max || !closed_.empty(); });
+  const auto may_go_on = [&] {
+    return segments_.size() < limits_.segments_max || !closed_.empty();
+  };
+  if (!may_go_on()) {
+    has_room_.wait(lock, may_go_on);
+    pace_.waited();
+  }
   if (!closed_.empty()) return core::fail(core::Errc::unavailable, closed_);
   CHECK(segments_.empty() ||
         segments_.back()->at(segments_.back()->count() - 1).key < Entry::read(entries).key);

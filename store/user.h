@@ -37,8 +37,9 @@ struct User {
   RoleSet roles;
   bool active = true;
   bool require_password_change = false;
-  // Which object of the core's cache this is: what was made of one edition is true of it for ever.
-  // No two that a core has cached have the same. 0: none; it is not stored.
+  // Which object of the core's cache this is. What is in a cache does not change and no two objects
+  // that a core ever cached have the same, so what was made of one is true of it for ever. 0: it is
+  // in none; whoever changes a copy sets it so. It is not stored.
   std::uint64_t edition = 0;
   // Tokens with a locator below this one are revoked, except `valid_exception`. One write revokes
   // everything of a user.

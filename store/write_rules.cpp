@@ -11,11 +11,6 @@ namespace {
 using core::Errc;
 using UserState = TokenIndex::UserState;
 
-// What a batch spends to forget what has expired: it looks at a dozen users with few tokens each,
-// or at one with many. Of 100 million tokens of users with 50 each the last one is seen after some
-// 320,000 batches.
-constexpr std::size_t kSweepEffortPerBatch = 512;
-
 std::unexpected<Errc> failed(Errc code) noexcept { return std::unexpected(code); }
 
 std::int64_t sum_at_most_never(std::int64_t now_ms, std::int64_t lifetime_ms) noexcept {
@@ -283,6 +278,7 @@ std::size_t WriteRules::batch_bytes() const noexcept {
 }
 
 void WriteRules::finish_batch() {
+  const std::size_t issued = issued_.size();
   write_tokens();
   if (!keyed_.empty()) write_parts();
   if (const Locator last = locators_.last(); last != committed_locator_) {
@@ -295,7 +291,7 @@ void WriteRules::finish_batch() {
     batch_->put(Family::meta, kMetaUsers, encode_u64(users_));
     committed_users_ = users_;
   }
-  index_.sweep(now_ms_, kSweepEffortPerBatch);
+  index_.sweep(now_ms_, TokenIndex::sweep_effort(issued));
 }
 
 }  // namespace tokend::store

@@ -129,6 +129,7 @@ void Login::on_user_found() noexcept {
     return fail(found.result.error());
   }
   if (found.result) user_ = *found.user;
+  user_.edition = 0;  // a copy, of which the password goes
   auto& verify = steps_.make<store::VerifyPassword>();
   verify.sha256_hex = std::move(password_hex_);
   verify.password_hash = std::move(user_.password_hash);

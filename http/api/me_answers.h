@@ -1,9 +1,13 @@
 #pragma once
-// What GET me last said of users. Whoever asks once asks again, and the answer stays the same until
-// the core's cache holds another object for the user, so it is copied and not made anew.
+// What GET me said of users who asked more than once. It stays the same until the core's cache
+// holds another object for the user, so it is copied and not made anew.
 //
-// Concurrency: one core's. Memory: kAnswers * 512 bytes, taken when first used. A longer answer is
-// not kept; one that another user's took the place of is made again.
+// Each edition of a user has one place, which it shares with others. What is kept there is what was
+// made twice with nobody else's between: where more ask in turn than there are places, nothing is
+// copied for nothing.
+//
+// Concurrency: one core's. Memory: 520 bytes for each of kAnswers, taken when first used. A longer
+// answer is not kept.
 
 #include <array>
 #include <cstdint>
@@ -21,7 +25,7 @@ class MeAnswers {
   static constexpr std::size_t kAnswerBytesMax =
       512 - sizeof(std::uint64_t) - sizeof(std::uint16_t);
 
-  MeAnswers() : memory_(kAnswers * sizeof(Kept)) {}
+  MeAnswers() : memory_(kAnswers * sizeof(Kept)), made_(kAnswers * sizeof(std::uint64_t)) {}
 
   // Empty: it is not known. Valid until the next keep().
   [[nodiscard]] std::string_view find(const store::User& user) const noexcept {
@@ -31,6 +35,11 @@ class MeAnswers {
   }
   void keep(const store::User& user, std::string_view answer) noexcept {
     if (user.edition == 0 || answer.size() > kAnswerBytesMax) return;
+    auto& made = reinterpret_cast<std::uint64_t*>(made_.data())[user.edition % kAnswers];
+    if (made != user.edition) {
+      made = user.edition;
+      return;
+    }
     Kept& kept = of(user);
     kept.edition = user.edition;
     kept.size = static_cast<std::uint16_t>(answer.size());
@@ -51,6 +60,7 @@ class MeAnswers {
   }
 
   core::Mapping memory_;
+  core::Mapping made_;  // of each place: whose answer was made last
 };
 
 }  // namespace tokend::api

@@ -8,7 +8,8 @@
 
 namespace tokend::api {
 
-// What someone is told about itself: `me` and login.
+// What someone is told about itself: `me` and login. Of the user alone and of nothing else, because
+// it is kept as long as the user stays the same (http/api/me_answers.h).
 void write_me(JsonWriter& json, const store::User& user);
 // What an administrator is told about someone.
 void write_full_user(JsonWriter& json, const store::User& user);

@@ -55,6 +55,15 @@ TEST_F(HandOverPaceTest, ShortPausesAreOwedUntilTheyAreWorthIt) {
 TEST_F(HandOverPaceTest, NoPauseIsLongerThanTheLimit) {
   hand_over(kSegmentBytes, milliseconds(100));
   EXPECT_EQ(pause(100 * kSegmentBytes), HandOverPace::kPauseMax);
+  EXPECT_EQ(pause(0), HandOverPace::kPauseMax) << "that much stayed owed";
+  EXPECT_EQ(pause(0), Duration::zero()) << "and no more";
+}
+
+TEST_F(HandOverPaceTest, WhoWaitedForRoomOwesNothing) {
+  hand_over(kSegmentBytes, milliseconds(100));
+  EXPECT_EQ(pause(100 * kSegmentBytes), HandOverPace::kPauseMax);
+  pace.waited();
+  EXPECT_EQ(pause(0), Duration::zero());
 }
 
 TEST_F(HandOverPaceTest, OneThatIsUnderWayCountsOnceItTakesLonger) {

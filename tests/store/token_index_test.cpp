@@ -189,6 +189,27 @@ TEST(TokenIndex, ASweepEndsWhenItsEffortIsSpentAndTheNextOneGoesOn) {
   EXPECT_EQ(index.users(), 1U);
 }
 
+// Batches of one token for each of 256 users, who take turns, as a page view each by many visitors;
+// a token lives for two batches.
+TEST(TokenIndex, TheSweepKeepsUpWithTokensThatExpireAsFastAsTheyCome) {
+  constexpr std::uint32_t kUsers = 2'000;
+  constexpr std::uint32_t kBatch = 256;
+  TokenIndex index({50, 1U << 20, 1U << 20}, 3);
+  std::vector<Locator> dropped;
+  std::size_t most = 0;
+  std::uint32_t sequence = 0;
+  for (std::int64_t now = 0; now < 2'000; ++now) {
+    for (std::uint32_t i = 0; i < kBatch; ++i) {
+      const UserId user("u" + std::to_string(++sequence % kUsers));
+      ASSERT_TRUE(index.learn(user, TokenIndex::UserState::open));
+      ASSERT_TRUE(index.add(user, at(sequence), now + 2, now, dropped));
+    }
+    index.sweep(now, TokenIndex::sweep_effort(kBatch));
+    if (now > 1'000) most = std::max(most, index.tokens());
+  }
+  EXPECT_LT(most, std::size_t{12} * kUsers);
+}
+
 TEST(TokenIndex, AgreesWithASimpleModel) {
   constexpr std::size_t kLimit = 5;
   std::mt19937_64 random(20260101);

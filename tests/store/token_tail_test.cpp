@@ -169,6 +169,13 @@ TEST_F(TokenTailTest, WhoAppendsKeepsThePaceOfTheHandOvers) {
   tail.keep_pace(kFarTooMuch);
   for (int number = 21; number < 31; ++number) append(number);
   EXPECT_GE(paused(kFarTooMuch), HandOverPace::kPauseMax);
+
+  // A pause ends with its reason, so none of many is long.
+  constexpr int kPauses = 50;
+  tail.close("the disk is full");
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < kPauses; ++i) tail.keep_pace(kFarTooMuch);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, kPauses * HandOverPace::kPauseMax / 2);
 }
 
 TEST_F(TokenTailTest, AClosedTailTakesNothingMoreAndKeepsWhatItHas) {

@@ -121,10 +121,15 @@ void add_flags(CLI::App& app, Options& options, RawOptions& raw) {
 
 std::optional<std::string> contradiction(const Options& options) {
   // What comes in a tick has to find a buffer.
+  const std::size_t connections_each =
+      (options.connections + options.threads - 1) / options.threads;
   if (options.tick_us > 0 &&
-      options.connections * options.pipeline_depth > options.threads * LoadLoop::kReceiveBuffers) {
+      connections_each * options.pipeline_depth > LoadLoop::kReceiveBuffers) {
     return "--tick: at most " + std::to_string(LoadLoop::kReceiveBuffers) +
            " requests in flight on a thread (--connections times --pipeline)";
+  }
+  if (options.tick_us > 0 && options.bulk_targets > 0) {
+    return "--tick: not with --bulk, whose answers need many buffers";
   }
   if (options.connections < options.threads) return "--connections: at least one for each thread";
   if (!options.targets_file.empty() && options.target_users > 0) {

@@ -19,29 +19,46 @@ store::User edition(std::uint64_t number) {
   return user;
 }
 
+void keep_twice(MeAnswers& answers, std::uint64_t number, std::string_view answer) {
+  answers.keep(edition(number), answer);
+  answers.keep(edition(number), answer);
+}
+
 TEST(MeAnswers, KnowsWhatWasKeptOfThisEditionOnly) {
   MeAnswers answers;
   EXPECT_EQ(answers.find(edition(1)), "");
-  answers.keep(edition(1), "one");
-  answers.keep(edition(2), "two");
+  keep_twice(answers, 1, "one");
+  keep_twice(answers, 2, "two");
   EXPECT_EQ(answers.find(edition(1)), "one");
   EXPECT_EQ(answers.find(edition(2)), "two");
-  answers.keep(edition(1 + MeAnswers::kAnswers), "another");
+  keep_twice(answers, 1 + MeAnswers::kAnswers, "another");
   EXPECT_EQ(answers.find(edition(1 + MeAnswers::kAnswers)), "another");
   EXPECT_EQ(answers.find(edition(1)), "");
 }
 
+TEST(MeAnswers, KeepsWhatWasMadeTwiceWithNobodyElsesBetween) {
+  MeAnswers answers;
+  for (int turn = 0; turn < 3; ++turn) {
+    answers.keep(edition(1), "one");
+    answers.keep(edition(1 + MeAnswers::kAnswers), "another");
+  }
+  EXPECT_EQ(answers.find(edition(1)), "");
+  EXPECT_EQ(answers.find(edition(1 + MeAnswers::kAnswers)), "");
+  answers.keep(edition(1 + MeAnswers::kAnswers), "another");
+  EXPECT_EQ(answers.find(edition(1 + MeAnswers::kAnswers)), "another");
+}
+
 TEST(MeAnswers, KeepsNothingOfAUserWhoIsNotCached) {
   MeAnswers answers;
-  answers.keep(edition(0), "zero");
+  keep_twice(answers, 0, "zero");
   EXPECT_EQ(answers.find(edition(0)), "");
 }
 
 TEST(MeAnswers, KeepsNothingThatIsTooLong) {
   MeAnswers answers;
-  answers.keep(edition(1), std::string(MeAnswers::kAnswerBytesMax, 'a'));
+  keep_twice(answers, 1, std::string(MeAnswers::kAnswerBytesMax, 'a'));
   EXPECT_EQ(answers.find(edition(1)), std::string(MeAnswers::kAnswerBytesMax, 'a'));
-  answers.keep(edition(2), std::string(MeAnswers::kAnswerBytesMax + 1, 'a'));
+  keep_twice(answers, 2, std::string(MeAnswers::kAnswerBytesMax + 1, 'a'));
   EXPECT_EQ(answers.find(edition(2)), "");
 }
 
@@ -49,15 +66,16 @@ TEST(Me, SaysWhatChangedAtTheNextRequest) {
   World world;
   const Credentials bob = world.new_user("bob");
   const std::string before = world.get("/api/v1/me", bob).body;
-  EXPECT_EQ(world.get("/api/v1/me", bob).body, before) << "this time it is known";
+  for (int turn = 0; turn < 3; ++turn) EXPECT_EQ(world.get("/api/v1/me", bob).body, before);
   ASSERT_EQ(text_after(before, R"("name":")"), "Name of bob");
   ASSERT_EQ(world
                 .post("/api/v1/users.update", world.admin(),
                       R"({"userId":")" + bob.user_id + R"(","data":{"name":"Robert"}})")
                 .status,
             200);
-  EXPECT_EQ(text_after(world.get("/api/v1/me", bob).body, R"("name":")"), "Robert");
-  EXPECT_EQ(text_after(world.get("/api/v1/me", bob).body, R"("name":")"), "Robert");
+  for (int turn = 0; turn < 3; ++turn) {
+    EXPECT_EQ(text_after(world.get("/api/v1/me", bob).body, R"("name":")"), "Robert");
+  }
 }
 
 TEST(Me, SaysTheSameTwiceAlsoWhereItIsTooLongToBeKept) {
@@ -72,10 +90,9 @@ TEST(Me, SaysTheSameTwiceAlsoWhereItIsTooLongToBeKept) {
   const std::string first = world.get("/api/v1/me", bob).body;
   EXPECT_EQ(text_after(first, R"("name":")"), name);
   ASSERT_GT(first.size(), MeAnswers::kAnswerBytesMax);
-  EXPECT_EQ(world.get("/api/v1/me", bob).body, first);
+  for (int turn = 0; turn < 3; ++turn) EXPECT_EQ(world.get("/api/v1/me", bob).body, first);
 }
 
-// Each is another user's, one after the other, in the place of the one before.
 TEST(Me, NobodyIsToldOfAnother) {
   World world;
   const Credentials first = world.new_user("first");
