@@ -111,6 +111,9 @@ load() {
 # Nanoseconds on a CPU of all threads of the server.
 server_ns() { cat "/proc/$server/task"/*/schedstat | awk '{ run += $1 } END { printf "%.0f", run }'; }
 
+# megabytes FIELD: of the server's status, VmRSS or VmHWM (its peak).
+megabytes() { awk -v field="$1:" '$1 == field { printf "%.0f", $2 / 1024 }' "/proc/$server/status"; }
+
 # make_users COUNT: a data directory with that many, `$scratch/data-of-users`, and their names in
 # `$scratch/targets`.
 make_users() {

@@ -15,10 +15,10 @@ constexpr std::size_t kFirstSlots = core::Mapping::kHugePageBytes / sizeof(std::
 // to have many have the same number of them, so their slack would all be there at once.
 template <class Entry>
 void make_room(std::vector<Entry>& entries) {
-  constexpr std::size_t kDoubledBelow = 4;
+  constexpr std::size_t kStepMin = 4;  // fewer are doubled, as a vector does by itself
   const std::size_t size = entries.size();
-  if (size < kDoubledBelow || size < entries.capacity()) return;
-  entries.reserve(size + std::max<std::size_t>(kDoubledBelow, size / 8));
+  if (size < kStepMin || size < entries.capacity()) return;
+  entries.reserve(size + std::max(kStepMin, size / 8));
 }
 
 // No expiry at all, or one that 48 bits of milliseconds do not reach (the year 10889).

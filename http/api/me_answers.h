@@ -6,8 +6,8 @@
 // made twice with nobody else's between: where more ask in turn than there are places, nothing is
 // copied for nothing.
 //
-// Concurrency: one core's. Memory: 520 bytes for each of kAnswers, taken when first used. A longer
-// answer is not kept.
+// Concurrency: one core's. Memory: 520 bytes for each of kAnswers, as a rule all of it at the
+// first GET me. A longer answer is not kept.
 
 #include <array>
 #include <cstdint>

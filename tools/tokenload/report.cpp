@@ -27,6 +27,21 @@ constexpr std::array<std::pair<const char*, double>, 6> kPercentiles{{{"p50", 50
 double micro(double nanoseconds) noexcept { return nanoseconds / 1e3; }
 double micro(std::uint64_t nanoseconds) noexcept { return static_cast<double>(nanoseconds) / 1e3; }
 
+void append_text(std::string& out, const Histogram& nanoseconds) {
+  append(out, "mean %.1f", micro(nanoseconds.mean()));
+  for (const auto& [name, percent] : kPercentiles) {
+    append(out, "  %s %.1f", name, micro(nanoseconds.percentile(percent)));
+  }
+}
+
+// An object, without its closing brace.
+void append_json(std::string& out, const Histogram& nanoseconds) {
+  append(out, "{\"mean\":%.2f", micro(nanoseconds.mean()));
+  for (const auto& [name, percent] : kPercentiles) {
+    append(out, ",\"%s\":%.2f", name, micro(nanoseconds.percentile(percent)));
+  }
+}
+
 constexpr const char* kClientBound =
     "INVALID: client-bound (the load was the bottleneck; give it more --threads or --cpus)";
 
@@ -81,15 +96,11 @@ std::string text_report(const Options& options, const RunResult& result) {
     }
     out += '\n';
   }
-  append(out, "latency us   mean %.1f", micro(result.latency_ns.mean()));
-  for (const auto& [name, percent] : kPercentiles) {
-    append(out, "  %s %.1f", name, micro(result.latency_ns.percentile(percent)));
-  }
+  out += "latency us   ";
+  append_text(out, result.latency_ns);
   if (options.rate_per_second > 0) {
-    append(out, "\nsent late us mean %.1f", micro(result.late_ns.mean()));
-    for (const auto& [name, percent] : kPercentiles) {
-      append(out, "  %s %.1f", name, micro(result.late_ns.percentile(percent)));
-    }
+    out += "\nsent late us ";
+    append_text(out, result.late_ns);
   }
   append(out, "\nclient CPU   %.2f us/request (%.2f in user space), busiest thread %.1f %%\n",
          micro(result.client_cpu_ns_per_request), micro(result.client_user_ns_per_request),
@@ -143,15 +154,11 @@ std::string json_report(const Options& options, const RunResult& result) {
     }
     out += "},";
   }
-  append(out, "\"latency_us\":{\"mean\":%.2f", micro(result.latency_ns.mean()));
-  for (const auto& [name, percent] : kPercentiles) {
-    append(out, ",\"%s\":%.2f", name, micro(result.latency_ns.percentile(percent)));
-  }
+  out += "\"latency_us\":";
+  append_json(out, result.latency_ns);
   if (options.rate_per_second > 0) {
-    append(out, "},\"sent_late_us\":{\"mean\":%.2f", micro(result.late_ns.mean()));
-    for (const auto& [name, percent] : kPercentiles) {
-      append(out, ",\"%s\":%.2f", name, micro(result.late_ns.percentile(percent)));
-    }
+    out += "},\"sent_late_us\":";
+    append_json(out, result.late_ns);
   }
   append(out, "},\"client\":{\"cpu_us_per_request\":%.4f,\"busiest_thread_demand\":%.4f},",
          micro(result.client_cpu_ns_per_request), result.client_demand);
