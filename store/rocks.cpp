@@ -28,6 +28,10 @@ using core::Result;
 
 // One is filled and one written into a table; the others are for when that takes long.
 constexpr std::size_t kTailSegmentsMax = 4;
+constexpr std::size_t kRemovalSetsMax = 4;
+
+// So that a set of removals takes half of the memory that a segment of the tail takes.
+constexpr std::size_t kSegmentBytesPerRemoval = 64;
 
 constexpr std::size_t kFamilyCount = static_cast<std::size_t>(Family::count_);
 
@@ -64,7 +68,9 @@ RocksDatabase::Impl::Impl(const RocksOptions& given, const core::Clock& its_cloc
                    family_options(Family::tokens, given, block_cache, expiry)),
       issuance_tables(database_options(given),
                       family_options(Family::issuances, given, block_cache, expiry)),
-      tail({.segment_bytes = given.token_segment_bytes, .segments_max = kTailSegmentsMax}) {
+      tail({.segment_bytes = given.token_segment_bytes, .segments_max = kTailSegmentsMax}),
+      removals({.set_keys = given.token_segment_bytes / kSegmentBytesPerRemoval,
+                .sets_max = kRemovalSetsMax}) {
   memory_reads.read_tier = rocksdb::kBlockCacheTier;
   unlogged.disableWAL = true;
 }
@@ -134,7 +140,9 @@ Result<void> RocksDatabase::Impl::open_database() {
 Result<Found> RocksDatabase::get(Family family, std::string_view key, Reach reach,
                                  std::string& value) const {
   if (family == Family::tokens) {
-    // First: what is handed over meanwhile is in a table before it is not here.
+    // In the order in which what is handed over meanwhile goes: into a table before it goes from
+    // here, and a removal stays longer than what it removes.
+    if (impl_->removals.contains(key)) return Found::no;
     switch (impl_->tail.get(key, value)) {
       case TokenTail::Presence::present: return Found::yes;
       case TokenTail::Presence::removed: return Found::no;
@@ -160,100 +168,158 @@ bool is_in_tail(Family family) noexcept {
   return family == Family::tokens || family == Family::issuances;
 }
 
-// What the tail has for a family under a number. False: nothing, it was removed. `bytes` is room
-// for a value that is no part of the segment.
-bool read_tail(Family family, const TokenTail::Segment& segment, std::size_t number,
-               TokenTail::Entry& entry, std::string& bytes) {
-  entry = segment.at(number);
-  if (family == Family::tokens) return !segment.removed(number);
-  bytes.clear();
-  append_issuance(entry.value, bytes);
-  entry.value = bytes;
-  return true;
-}
+// What is in memory of a family beside what its tables have, at one moment. Taken before the tables
+// are looked at, and the removals first: what is handed over meanwhile is in a table before it goes
+// from the tail, and a removal stays longer than what it removes.
+struct InMemory {
+  InMemory(Family its_family, const TokenRemovals& all_removals, const TokenTail& all_tail)
+      : family(its_family) {
+    if (family == Family::tokens) removals = all_removals.sets();
+    if (is_in_tail(family)) tail = all_tail.segments();
+  }
+
+  [[nodiscard]] bool removed(std::string_view key) const {
+    return std::ranges::any_of(removals, [&](const auto& set) { return set->contains(key); });
+  }
+  // What a segment of the tail has under a number. False: nothing, it was removed. `bytes` is room
+  // for a value that is no part of the segment.
+  [[nodiscard]] bool read(const TokenTail::Segment& segment, std::size_t number,
+                          TokenTail::Entry& entry, std::string& bytes) const {
+    entry = segment.at(number);
+    if (family == Family::tokens) return !segment.removed(number) && !removed(entry.key);
+    bytes.clear();
+    append_issuance(entry.value, bytes);
+    entry.value = bytes;
+    return true;
+  }
+
+  const Family family;
+  std::vector<std::shared_ptr<const TokenRemovals::Set>> removals;
+  std::vector<std::shared_ptr<const TokenTail::Segment>> tail;
+};
+
+// What the tables have of a family, but for what is removed. In order, forwards or backwards.
+class TableCursor {
+ public:
+  TableCursor(rocksdb::DB& database, const rocksdb::ReadOptions& reads,
+              rocksdb::ColumnFamilyHandle* family, const InMemory& memory)
+      : memory_(memory),
+        at_(database.NewIterator(reads, family)) {}
+
+  void seek(std::string_view from) {
+    at_->Seek(slice(from));
+    skip_forwards();
+  }
+  // To the last one below `before`, or of all when that is empty.
+  void seek_below(std::string_view before) {
+    if (before.empty()) {
+      at_->SeekToLast();
+    } else {
+      at_->SeekForPrev(slice(before));
+      if (at_->Valid() && view(at_->key()) == before) at_->Prev();
+    }
+    skip_backwards();
+  }
+  void next() {
+    at_->Next();
+    skip_forwards();
+  }
+  void previous() {
+    at_->Prev();
+    skip_backwards();
+  }
+
+  [[nodiscard]] bool valid() const { return at_->Valid(); }
+  [[nodiscard]] std::string_view key() const { return view(at_->key()); }
+  [[nodiscard]] std::string_view value() const { return view(at_->value()); }
+  // Of an invalid one: whether it is at the end, or cannot read on.
+  [[nodiscard]] Result<void> status() const {
+    if (at_->status().ok()) return {};
+    return std::unexpected(translated(at_->status()));
+  }
+
+ private:
+  void skip_forwards() {
+    while (valid() && memory_.removed(key())) at_->Next();
+  }
+  void skip_backwards() {
+    while (valid() && memory_.removed(key())) at_->Prev();
+  }
+
+  const InMemory& memory_;
+  std::unique_ptr<rocksdb::Iterator> at_;
+};
 
 }  // namespace
 
 Result<void> RocksDatabase::scan(
     Family family, std::string_view from,
     const std::function<bool(std::string_view key, std::string_view value)>& visit) const {
-  // Before the iterator: what is handed over meanwhile is seen in one of the two.
-  std::vector<std::shared_ptr<const TokenTail::Segment>> tail;
-  if (is_in_tail(family)) tail = impl_->tail.segments();
+  const InMemory memory(family, impl_->removals, impl_->tail);
   rocksdb::ReadOptions reads = impl_->disk_reads;
   // Of tokens there are more than the block cache holds, and nobody asks for these again.
   reads.fill_cache = !is_in_tail(family);
-  const std::unique_ptr<rocksdb::Iterator> at(
-      impl_->database->NewIterator(reads, impl_->handle(family)));
-  at->Seek(slice(from));
+  TableCursor at(*impl_->database, reads, impl_->handle(family), memory);
+  at.seek(from);
   TokenTail::Entry entry;
   std::string bytes;
   // In order and each once, although a table may hold already what is still in the tail.
-  for (const auto& segment : tail) {
+  for (const auto& segment : memory.tail) {
     const std::size_t count = segment->count();
     for (std::size_t number = segment->lower_bound(from); number < count; ++number) {
-      const bool present = read_tail(family, *segment, number, entry, bytes);
-      for (; at->Valid() && view(at->key()) < entry.key; at->Next()) {
-        if (!visit(view(at->key()), view(at->value()))) return {};
+      const bool present = memory.read(*segment, number, entry, bytes);
+      for (; at.valid() && at.key() < entry.key; at.next()) {
+        if (!visit(at.key(), at.value())) return {};
       }
-      if (at->Valid() && view(at->key()) == entry.key) at->Next();
+      if (at.valid() && at.key() == entry.key) at.next();
       if (present && !visit(entry.key, entry.value)) return {};
     }
   }
-  for (; at->Valid(); at->Next()) {
-    if (!visit(view(at->key()), view(at->value()))) return {};
+  for (; at.valid(); at.next()) {
+    if (!visit(at.key(), at.value())) return {};
   }
-  if (!at->status().ok()) return std::unexpected(translated(at->status()));
-  return {};
+  return at.status();
 }
 
 Result<void> RocksDatabase::scan_back(
     Family family, std::string_view before,
     const std::function<bool(std::string_view key, std::string_view value)>& visit) const {
-  std::vector<std::shared_ptr<const TokenTail::Segment>> tail;
-  if (is_in_tail(family)) tail = impl_->tail.segments();
+  const InMemory memory(family, impl_->removals, impl_->tail);
   rocksdb::ReadOptions reads = impl_->disk_reads;
   reads.fill_cache = false;  // the audit's, which must not push tokens out
-  const std::unique_ptr<rocksdb::Iterator> at(
-      impl_->database->NewIterator(reads, impl_->handle(family)));
-  if (before.empty()) {
-    at->SeekToLast();
-  } else {
-    at->SeekForPrev(slice(before));
-    if (at->Valid() && view(at->key()) == before) at->Prev();
-  }
+  TableCursor at(*impl_->database, reads, impl_->handle(family), memory);
+  at.seek_below(before);
   TokenTail::Entry entry;
   std::string bytes;
-  for (auto segment = tail.rbegin(); segment != tail.rend(); ++segment) {
+  for (auto segment = memory.tail.rbegin(); segment != memory.tail.rend(); ++segment) {
     std::size_t number = before.empty() ? (*segment)->count() : (*segment)->lower_bound(before);
     while (number-- > 0) {
-      const bool present = read_tail(family, **segment, number, entry, bytes);
-      for (; at->Valid() && view(at->key()) > entry.key; at->Prev()) {
-        if (!visit(view(at->key()), view(at->value()))) return {};
+      const bool present = memory.read(**segment, number, entry, bytes);
+      for (; at.valid() && at.key() > entry.key; at.previous()) {
+        if (!visit(at.key(), at.value())) return {};
       }
-      if (at->Valid() && view(at->key()) == entry.key) at->Prev();
+      if (at.valid() && at.key() == entry.key) at.previous();
       if (present && !visit(entry.key, entry.value)) return {};
     }
   }
-  for (; at->Valid(); at->Prev()) {
-    if (!visit(view(at->key()), view(at->value()))) return {};
+  for (; at.valid(); at.previous()) {
+    if (!visit(at.key(), at.value())) return {};
   }
-  if (!at->status().ok()) return std::unexpected(translated(at->status()));
-  return {};
+  return at.status();
 }
 
 Result<std::string> RocksDatabase::last_key(Family family) const {
-  std::vector<std::shared_ptr<const TokenTail::Segment>> tail;
-  if (is_in_tail(family)) tail = impl_->tail.segments();
-  const std::unique_ptr<rocksdb::Iterator> at(
-      impl_->database->NewIterator(impl_->disk_reads, impl_->handle(family)));
-  at->SeekToLast();
-  if (!at->Valid() && !at->status().ok()) return std::unexpected(translated(at->status()));
-  std::string last = at->Valid() ? at->key().ToString() : std::string();
-  for (const auto& segment : tail) {
+  const InMemory memory(family, impl_->removals, impl_->tail);
+  TableCursor at(*impl_->database, impl_->disk_reads, impl_->handle(family), memory);
+  at.seek_below({});
+  if (const auto status = at.status(); !status) return std::unexpected(status.error());
+  std::string last(at.valid() ? at.key() : std::string_view());
+  TokenTail::Entry entry;
+  std::string bytes;
+  for (const auto& segment : memory.tail) {
     for (std::size_t number = segment->count(); number > 0; --number) {
-      if (family == Family::tokens && segment->removed(number - 1)) continue;
-      last = std::max(last, std::string(segment->at(number - 1).key));
+      if (!memory.read(*segment, number - 1, entry, bytes)) continue;
+      last = std::max(last, std::string(entry.key));
       break;
     }
   }
@@ -316,14 +382,25 @@ Result<void> RocksDatabase::Impl::apply(RocksBatch& batch) {
   if (!sealed) return std::unexpected(sealed.error());
   if (*sealed) keeper.wake();
   tail.keep_pace(batch.entries().size());
+  if (batch.rest().Count() > 0) {
+    const rocksdb::Status status = database->Write(unlogged, &batch.rest());
+    if (!status.ok()) return std::unexpected(translated(status));
+  }
+  // Last: what is removed is where it is removed from by then.
+  removed_from_tables.clear();
   for (std::string_view left = batch.removed(); !left.empty();
        left.remove_prefix(TokenTail::kKeyBytes)) {
     const std::string_view key = left.substr(0, TokenTail::kKeyBytes);
-    if (!tail.remove(key)) batch.remove_from_tables(key);
+    if (!tail.remove(key)) removed_from_tables.append(key);
   }
-  if (batch.rest().Count() == 0) return {};
-  const rocksdb::Status status = database->Write(unlogged, &batch.rest());
-  return status.ok() ? Result<void>() : std::unexpected(translated(status));
+  return remove_from_tables(removed_from_tables);
+}
+
+Result<void> RocksDatabase::Impl::remove_from_tables(std::string_view tokens) {
+  const auto sealed = removals.add(tokens);
+  if (!sealed) return std::unexpected(sealed.error());
+  if (*sealed) keeper.wake();
+  return {};
 }
 
 void RocksDatabase::wait() noexcept { impl_->journal->wait(); }
@@ -337,8 +414,8 @@ const std::string& RocksDatabase::warning() const noexcept { return impl_->warni
 Result<void> RocksDatabase::forget_old_audit() { return impl_->forget_old_audit(); }
 
 Result<void> RocksDatabase::compact() {
-  impl_->tail.seal();
-  if (auto handed_over = impl_->hand_over_tail(); !handed_over) return handed_over;
+  impl_->seal();
+  if (auto handed_over = impl_->hand_over(); !handed_over) return handed_over;
   for (rocksdb::ColumnFamilyHandle* family : impl_->families) {
     if (const auto status = impl_->database->Flush({}, family); !status.ok()) {
       return std::unexpected(translated(status));

@@ -4,9 +4,10 @@
 //
 // Operation: RocksDB's own log is off; a batch is durable when it is in the journal
 // (store/journal.h), and is made visible then, in order: its new tokens in the tail
-// (store/token_tail.h), all else in RocksDB's memory. A thread, the keeper, makes tables for
-// RocksDB of each full segment of the tail: one of the tokens that are left, and one of all that
-// were issued, for the audit. When the journal has become long it has all that is in
+// (store/token_tail.h), tokens that are removed from tables in a set (store/token_removals.h), all
+// else in RocksDB's memory. A thread, the keeper, makes tables for RocksDB of each full segment of
+// the tail: one of the tokens that are left, and one of all that were issued, for the audit; and
+// of each full set one of removals. When the journal has become long it has all that is in
 // memory written into tables, notes how far they reach (the checkpoint) and releases the journal up
 // to there. What is behind the checkpoint is put in again at the start; that does no harm where a
 // table has it already, because a batch sets what it names and adds nothing up.
@@ -31,8 +32,9 @@ namespace tokend::store {
 struct RocksOptions {
   std::string directory;  // made with mode 0700; RocksDB lives in `db` below it
   std::size_t block_cache_bytes = 256U << 20;
-  std::size_t token_segment_bytes = 64U << 20;  // of the tail of tokens, which has four at most
-  std::size_t journal_bytes_max = 256U << 20;   // beyond it a checkpoint is made
+  // Of the tail of tokens, which has four at most. A set of removals has half of it.
+  std::size_t token_segment_bytes = 64U << 20;
+  std::size_t journal_bytes_max = 256U << 20;  // beyond it a checkpoint is made
   std::size_t journal_file_bytes = 16U << 20;
   std::size_t journal_writes_max = 4;  // under way at once
   int background_jobs_max = 2;

@@ -91,9 +91,6 @@ class RocksBatch final : public Batch {
   }
   [[nodiscard]] std::string_view removed() const noexcept { return removed_; }
   [[nodiscard]] rocksdb::WriteBatch& rest() noexcept { return rest_; }
-  void remove_from_tables(std::string_view token) {
-    CHECK(rest_.Delete(handle(Family::tokens), slice(token)).ok());
-  }
 
   // Becomes what seal() gave; false when that is damaged.
   [[nodiscard]] bool read(std::string_view payload) {

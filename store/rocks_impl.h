@@ -1,7 +1,7 @@
 #pragma once
-// What stands behind RocksDatabase: RocksDB, its journal, the tail of tokens, and two threads: one
-// makes spare files for the journal, the other one writes the tail into tables and makes
-// checkpoints. Only for store/rocks*.cpp.
+// What stands behind RocksDatabase: RocksDB, its journal, the tail of tokens, their removals, and
+// two threads: one makes spare files for the journal, the other one writes the tail and the
+// removals into tables and makes checkpoints. Only for store/rocks*.cpp.
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
@@ -26,6 +26,7 @@
 #include "store/rocks.h"
 #include "store/rocks_batch.h"
 #include "store/rocks_tuning.h"
+#include "store/token_removals.h"
 #include "store/token_tail.h"
 
 namespace tokend::store {
@@ -49,13 +50,19 @@ struct RocksDatabase::Impl {
   core::Result<void> replay(std::string_view payload);
   core::Result<void> write_empty_frame();
   core::Result<void> apply(RocksBatch& batch);
+  core::Result<void> remove_from_tables(std::string_view tokens);
   core::Result<void> start_threads();
   void keep();
   void rewrite_old_files();
+  void leave_former_levels();
   core::Result<void> checkpoint();
   core::Result<void> prepare_ingestion();
-  core::Result<void> hand_over_tail();
+  void seal();
+  core::Result<void> hand_over();
+  core::Result<void> hand_over_tokens();
+  core::Result<void> hand_over_removals();
   core::Result<void> ingest(const TokenTail::Segment& segment);
+  core::Result<void> ingest(const TokenRemovals::Set& removals);
   core::Result<void> forget_old_audit();
   [[nodiscard]] bool keeps_audit() const noexcept { return options.audit_retention_ms > 0; }
 
@@ -69,11 +76,12 @@ struct RocksDatabase::Impl {
   rocksdb::ReadOptions disk_reads;
   rocksdb::WriteOptions unlogged;
   const core::Clock& clock;
-  rocksdb::Options token_tables;     // how the tail's tables are made
+  rocksdb::Options token_tables;     // how the tail's tables are made, and those of removals
   rocksdb::Options issuance_tables;  // likewise
   std::string warning;
 
   // The committing thread's.
+  std::string removed_from_tables;  // room for a batch's
   std::deque<RocksBatch*> under_way;
   std::string last_token_key;  // the greatest that was put into a batch
   bool failed = false;
@@ -82,12 +90,17 @@ struct RocksDatabase::Impl {
   bool is_open = false;        // completely; before that nothing is claimed of the journal
   bool raises_format = false;  // with the next checkpoint
   JournalMark mark;            // the keeper's while it runs
-  std::atomic<std::uint64_t> applied{0};  // RocksDB's memory and the tail hold all up to here
+  // RocksDB's memory, the tail and the removals hold all up to here.
+  std::atomic<std::uint64_t> applied{0};
 
   TokenTail tail;
+  TokenRemovals removals;
   std::mutex hand_over_mutex;  // one hand-over at a time; guards the next
   std::uint64_t tables_made = 0;
-  std::optional<std::int64_t> audit_cut_ns;  // the keeper's: when it last forgot old records
+
+  // The keeper's.
+  std::optional<std::int64_t> audit_cut_ns;  // when it last forgot old records
+  bool has_left_former_levels = false;
 
   // Last, so that they are stopped before what they use goes.
   BackgroundThread spare_maker;

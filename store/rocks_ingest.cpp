@@ -1,6 +1,6 @@
-// How the tail of tokens gets into RocksDB: a segment becomes a table, written once and in order,
-// which RocksDB takes as it is. RocksDB would do the same from a memory of its own, into which each
-// token had to be inserted first.
+// How the tail of tokens and the removals get into RocksDB: a segment, or a set, becomes a table,
+// written once and in order, which RocksDB takes as it is. RocksDB would do the same from a memory
+// of its own, into which each key had to be inserted first.
 
 #include <rocksdb/convenience.h>
 #include <rocksdb/sst_file_writer.h>
@@ -41,50 +41,71 @@ Result<void> RocksDatabase::Impl::prepare_ingestion() {
   return {};
 }
 
+void RocksDatabase::Impl::seal() {
+  tail.seal();
+  removals.seal();
+}
+
 // What is sealed by now, and no more: while tokens come faster than tables are made there is always
 // another segment, and checkpoints must be made all the same.
-Result<void> RocksDatabase::Impl::hand_over_tail() {
+Result<void> RocksDatabase::Impl::hand_over() {
   const std::lock_guard guard(hand_over_mutex);
-  // A hand-over that failed half-way is not tried again: what was removed meanwhile may be in its
-  // table. The journal has it, and the next start replays it.
+  // A hand-over that failed half-way is not tried again. The journal has what it had, and the next
+  // start replays it.
   if (std::string why = tail.closed(); !why.empty()) return fail(Errc::unavailable, std::move(why));
+  auto handed_over = hand_over_tokens();
+  // Behind them: what is removed while its table is being made is removed from that table.
+  if (handed_over) handed_over = hand_over_removals();
+  if (!handed_over) {
+    const std::string why =
+        "tokens or removals cannot be written into a table: " + handed_over.error().message;
+    tail.close(why);
+    removals.close(why);
+  }
+  return handed_over;
+}
+
+Result<void> RocksDatabase::Impl::hand_over_tokens() {
   for (std::size_t left = tail.sealed_segments(); left > 0; --left) {
     auto segment = tail.begin_hand_over();
-    auto ingested = ingest(*segment);
-    std::vector<TokenTail::Key> removed;
-    while (ingested && !tail.finish_hand_over(segment, removed)) {
-      rocksdb::WriteBatch batch;
-      for (const TokenTail::Key& key : removed) {
-        CHECK(batch.Delete(handle(Family::tokens), slice({key.data(), key.size()})).ok());
-      }
-      const rocksdb::Status status = database->Write(unlogged, &batch);
-      if (!status.ok()) ingested = std::unexpected(translated(status));
-    }
-    if (!ingested) {
-      tail.close("tokens cannot be written into a table: " + ingested.error().message);
-      return ingested;
-    }
+    if (auto ingested = ingest(*segment); !ingested) return ingested;
+    tail.finish_hand_over(segment);
+  }
+  return {};
+}
+
+Result<void> RocksDatabase::Impl::hand_over_removals() {
+  for (std::size_t left = removals.sealed_sets(); left > 0; --left) {
+    auto set = removals.begin_hand_over();
+    if (auto ingested = ingest(*set); !ingested) return ingested;
+    removals.finish_hand_over(set);
   }
   return {};
 }
 
 namespace {
 
+// Says that a key is not in a table, so that a look-up need not read it.
+enum class Filter : std::uint8_t { none, bloom };
+
 // A table under construction, which RocksDB then takes with others in one step.
 class Table {
  public:
-  Table(const rocksdb::Options& options, rocksdb::ColumnFamilyHandle* family, std::string path)
-      : writer_(rocksdb::EnvOptions(options), options, family),
+  Table(const rocksdb::Options& options, rocksdb::ColumnFamilyHandle* family, Filter filter,
+        std::string path)
+      : writer_(rocksdb::EnvOptions(options), options, family, true, rocksdb::Env::IO_TOTAL,
+                filter == Filter::none),
         family_(family),
         path_(std::move(path)) {}
 
   rocksdb::Status put(std::string_view key, std::string_view value) {
-    if (empty_) {
-      const rocksdb::Status opened = writer_.Open(path_);
-      if (!opened.ok()) return opened;
-      empty_ = false;
-    }
-    return writer_.Put(slice(key), slice(value));
+    const rocksdb::Status opened = open();
+    return opened.ok() ? writer_.Put(slice(key), slice(value)) : opened;
+  }
+  // The key's removal, from whatever table that RocksDB took before this one.
+  rocksdb::Status remove(std::string_view key) {
+    const rocksdb::Status opened = open();
+    return opened.ok() ? writer_.Delete(slice(key)) : opened;
   }
   // Where nothing was put there is no table, as RocksDB makes no empty one.
   rocksdb::Status finish(std::vector<rocksdb::IngestExternalFileArg>& tables) {
@@ -100,6 +121,13 @@ class Table {
   }
 
  private:
+  rocksdb::Status open() {
+    if (!empty_) return rocksdb::Status::OK();
+    const rocksdb::Status opened = writer_.Open(path_);
+    empty_ = !opened.ok();
+    return opened;
+  }
+
   rocksdb::SstFileWriter writer_;
   rocksdb::ColumnFamilyHandle* const family_;
   const std::string path_;
@@ -112,14 +140,15 @@ class Table {
 // segment is dropped, and so before the journal is released.
 Result<void> RocksDatabase::Impl::ingest(const TokenTail::Segment& segment) {
   const std::string path = options.directory + kFolder + "/" + std::to_string(++tables_made);
-  Table tokens(token_tables, handle(Family::tokens), path + "-tokens.sst");
-  Table issuances(issuance_tables, handle(Family::issuances), path + "-issuances.sst");
+  Table tokens(token_tables, handle(Family::tokens), Filter::none, path + "-tokens.sst");
+  Table issuances(issuance_tables, handle(Family::issuances), Filter::none,
+                  path + "-issuances.sst");
   rocksdb::Status status;
   std::string issuance;
   const std::size_t count = segment.count();
   for (std::size_t number = 0; status.ok() && number < count; ++number) {
     const TokenTail::Entry entry = segment.at(number);
-    // Whatever is removed from now on is reported at the end of the hand-over.
+    // Whatever is removed from now on goes to the removals as well.
     if (!segment.removed(number)) status = tokens.put(entry.key, entry.value);
     if (!status.ok() || !keeps_audit()) continue;
     issuance.clear();
@@ -129,6 +158,22 @@ Result<void> RocksDatabase::Impl::ingest(const TokenTail::Segment& segment) {
   std::vector<rocksdb::IngestExternalFileArg> tables;
   if (status.ok()) status = tokens.finish(tables);
   if (status.ok()) status = issuances.finish(tables);
+  if (status.ok() && !tables.empty()) status = database->IngestExternalFiles(tables);
+  if (!status.ok()) return std::unexpected(translated(status));
+  return {};
+}
+
+// A look-up of any older token comes by this table, which has next to none of them.
+Result<void> RocksDatabase::Impl::ingest(const TokenRemovals::Set& removed) {
+  Table table(token_tables, handle(Family::tokens), Filter::bloom,
+              options.directory + kFolder + "/" + std::to_string(++tables_made) + "-removals.sst");
+  rocksdb::Status status;
+  for (const Locator& token : removed.sorted()) {
+    status = table.remove(view_of(token));
+    if (!status.ok()) break;
+  }
+  std::vector<rocksdb::IngestExternalFileArg> tables;
+  if (status.ok()) status = table.finish(tables);
   if (status.ok() && !tables.empty()) status = database->IngestExternalFiles(tables);
   if (!status.ok()) return std::unexpected(translated(status));
   return {};

@@ -98,13 +98,10 @@ Result<void> RocksDatabase::Impl::replay(std::string_view payload) {
   RocksBatch batch(families, last_token_key);
   if (!batch.read(payload)) return fail(Errc::corrupt, "a batch of the journal does not decode");
   static_cast<void>(batch.seal());
-  // The table of a former life may hold the token already.
-  for (std::string_view left = batch.removed(); !left.empty();
-       left.remove_prefix(TokenTail::kKeyBytes)) {
-    batch.remove_from_tables(left.substr(0, TokenTail::kKeyBytes));
-  }
   if (auto applied_batch = apply(batch); !applied_batch) return applied_batch;
-  return hand_over_tail();
+  // Of the tail's as well: the table of a former life may hold the token already.
+  if (auto removed = remove_from_tables(batch.removed()); !removed) return removed;
+  return hand_over();
 }
 
 Result<void> RocksDatabase::Impl::write_empty_frame() {
@@ -124,8 +121,8 @@ Result<void> RocksDatabase::Impl::write_empty_frame() {
 
 Result<void> RocksDatabase::Impl::checkpoint() {
   const std::uint64_t reached = applied.load(std::memory_order_acquire);
-  tail.seal();
-  if (auto handed_over = hand_over_tail(); !handed_over) return handed_over;
+  seal();
+  if (auto handed_over = hand_over(); !handed_over) return handed_over;
   if (const auto status = database->Flush({}, families); !status.ok()) {
     return std::unexpected(translated(status));
   }
@@ -162,8 +159,9 @@ core::Result<void> RocksDatabase::Impl::start_threads() {
 // otherwise claims nothing and is tried again when the next file of the journal is full.
 void RocksDatabase::Impl::keep() {
   rewrite_old_files();
+  leave_former_levels();
   const bool is_long = journal->unreleased_bytes() > options.journal_bytes_max;
-  if (!(is_long ? checkpoint() : hand_over_tail())) return;
+  if (!(is_long ? checkpoint() : hand_over())) return;
   // What fails here is tried again in an hour; until then the audit is longer than it need be.
   const std::int64_t now_ns = clock.monotonic_ns();
   // Not at the start: somebody may still set the clock right.
@@ -180,6 +178,22 @@ void RocksDatabase::Impl::rewrite_old_files() {
   // What fails is suggested again the next time.
   static_cast<void>(rocksdb::experimental::SuggestCompactRange(
       database.get(), handle(Family::idempotency), &nothing, &nothing));
+}
+
+// A former version's removals lie in levels that RocksDB now counts as needed, and would fill
+// before it merges them with what they remove. Each time what lies there is suggested its threads
+// bring it one level further.
+void RocksDatabase::Impl::leave_former_levels() {
+  if (has_left_former_levels) return;
+  rocksdb::ColumnFamilyMetaData tokens;
+  database->GetColumnFamilyMetaData(handle(Family::tokens), &tokens);
+  const int first = first_level_of_tokens(options, tokens.levels.back().size);
+  has_left_former_levels = std::ranges::none_of(tokens.levels, [&](const auto& level) {
+    return level.level > 0 && level.level < first && !level.files.empty();
+  });
+  if (has_left_former_levels) return;
+  static_cast<void>(rocksdb::experimental::SuggestCompactRange(
+      database.get(), handle(Family::tokens), nullptr, nullptr));
 }
 
 }  // namespace tokend::store

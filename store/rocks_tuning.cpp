@@ -6,6 +6,14 @@
 #include "store/token.h"
 
 namespace tokend::store {
+namespace {
+
+// Of tokens.
+constexpr std::uint64_t kSegmentsMergedAtOnce = 16;
+constexpr std::uint64_t kLevelMultiplier = 4;
+constexpr int kLevels = 7;  // RocksDB's default
+
+}  // namespace
 
 bool ExpiryFilter::Filter(int /*level*/, const rocksdb::Slice& /*key*/, const rocksdb::Slice& value,
                           std::string* /*new_value*/, bool* /*value_changed*/) const {
@@ -50,13 +58,22 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const RocksOptions& o
   table.cache_index_and_filter_blocks = false;
   if (family == Family::tokens) {
     // Tokens come as whole tables (store/rocks_ingest.cpp) that do not overlap, so they go to the
-    // last level at once and compaction moves what it must without reading it. RocksDB's memory
-    // sees removals only. Compression would read and write hashes; a Bloom filter would say what
-    // the key range says.
-    rocks.write_buffer_size = options.token_segment_bytes;
-    rocks.max_write_buffer_number = 4;
+    // last level at once and compaction moves what it must without reading it. There a Bloom filter
+    // would say what the key range says. RocksDB's memory sees nothing of them. Compression would
+    // read and write hashes.
     rocks.target_file_size_base = options.token_segment_bytes;
-    rocks.max_bytes_for_level_base = 8 * options.token_segment_bytes;
+    rocks.optimize_filters_for_hits = true;
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+    // Removals come as tables over the range of all tokens, about a million in each. They wait in
+    // level 0, whose Bloom filters a look-up asks one by one, until eight have come together. Then
+    // they are merged with what they remove: at once in a store of up to 16 segments, over levels
+    // between in a larger one, which would be written as a whole too often. Levels of a fixed size
+    // would take gigabytes of removals before the first token left the disk.
+    rocks.num_levels = kLevels;
+    rocks.level0_file_num_compaction_trigger = 8;
+    rocks.level_compaction_dynamic_level_bytes = true;
+    rocks.max_bytes_for_level_base = kSegmentsMergedAtOnce * options.token_segment_bytes;
+    rocks.max_bytes_for_level_multiplier = kLevelMultiplier;
     rocks.compression = rocksdb::kNoCompression;
     rocks.compaction_filter = &expiry.tokens;
     rocks.periodic_compaction_seconds = static_cast<std::uint64_t>(options.rewrite_after_s);
@@ -80,6 +97,15 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const RocksOptions& o
   }
   rocks.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return rocks;
+}
+
+// As RocksDB chooses it.
+int first_level_of_tokens(const RocksOptions& options, std::uint64_t bytes) noexcept {
+  int level = kLevels - 1;
+  for (; level > 1 && bytes > kSegmentsMergedAtOnce * options.token_segment_bytes; --level) {
+    bytes /= kLevelMultiplier;
+  }
+  return level;
 }
 
 }  // namespace tokend::store

@@ -11,16 +11,6 @@ namespace {
 // A huge page of them.
 constexpr std::size_t kFirstSlots = core::Mapping::kHugePageBytes / sizeof(std::uint32_t);
 
-// Of a user whose entries are about to be one more. By less than twice as much: most users who come
-// to have many have the same number of them, so their slack would all be there at once.
-template <class Entry>
-void make_room(std::vector<Entry>& entries) {
-  constexpr std::size_t kStepMin = 4;  // fewer are doubled, as a vector does by itself
-  const std::size_t size = entries.size();
-  if (size < kStepMin || size < entries.capacity()) return;
-  entries.reserve(size + std::max(kStepMin, size / 8));
-}
-
 // No expiry at all, or one that 48 bits of milliseconds do not reach (the year 10889).
 constexpr std::int64_t kNeverExpires48 = (std::int64_t{1} << 48) - 1;
 
@@ -71,7 +61,8 @@ void TokenIndex::expect(const UserId& user, std::size_t ahead) const noexcept {
   if (slot == kNone) return;
   const UserTokens& holder = users_[slot];
   if (ahead == 2) return __builtin_prefetch(&holder, 1);
-  __builtin_prefetch(holder.entries.data() + holder.entries.size(), 1);
+  __builtin_prefetch(holder.entries.begin());
+  __builtin_prefetch(holder.entries.end(), 1);
 }
 
 void TokenIndex::insert_slot(std::uint32_t number) noexcept {
@@ -111,7 +102,7 @@ bool TokenIndex::learn(const UserId& user, UserState state) {
 std::uint32_t TokenIndex::append(const UserId& user, UserState state) {
   CHECK(users_.size() < kNone);
   if ((users_.size() + 1) * 3 > slots_.size() * 2) grow(slots_.size() * 2);
-  users_.push_back({user, state, {}});
+  users_.push_back({user, {}, state});
   const auto number = static_cast<std::uint32_t>(users_.size() - 1);
   insert_slot(number);
   return number;
@@ -132,7 +123,7 @@ bool TokenIndex::add(const UserId& user, const Locator& locator, std::int64_t ex
   const std::uint32_t number = find(user);
   CHECK(number != kNone);
   UserTokens& holder = users_[number];
-  std::vector<Entry>& entries = holder.entries;
+  SlidingVector<Entry>& entries = holder.entries;
   if (entries.size() >= limits_.tokens_per_user_max) drop_expired(holder, now_ms);
   const bool displaces = entries.size() >= limits_.tokens_per_user_max;
   if (!displaces && tokens_ >= limits_.tokens_max) return false;
@@ -142,16 +133,16 @@ bool TokenIndex::add(const UserId& user, const Locator& locator, std::int64_t ex
     // One too many as a rule; more when the setting was lowered.
     displace(holder, entries.size() - limits_.tokens_per_user_max + 1, dropped);
   }
-  make_room(entries);
   entries.push_back(pack(locator, expires_ms));
   ++tokens_;
   return true;
 }
 
 void TokenIndex::displace(UserTokens& user, std::size_t surplus, std::vector<Locator>& dropped) {
-  std::vector<Entry>& entries = user.entries;
-  for (std::size_t i = 0; i < surplus; ++i) dropped.push_back(locator_of(entries[i]));
-  entries.erase(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(surplus));
+  for (std::size_t i = 0; i < surplus; ++i) {
+    dropped.push_back(locator_of(user.entries.begin()[i]));
+  }
+  user.entries.drop_front(surplus);
   tokens_ -= surplus;
 }
 
@@ -160,16 +151,15 @@ void TokenIndex::insert(const UserId& user, const Locator& locator, std::int64_t
   std::uint32_t number = find(user);
   if (number == kNone) number = append(user, UserState::unknown);
   UserTokens& holder = users_[number];
-  std::vector<Entry>& entries = holder.entries;
+  SlidingVector<Entry>& entries = holder.entries;
   CHECK(locator.shard() == shard_);
-  make_room(entries);
-  auto place = entries.end();
+  const Entry* place = entries.end();
   if (!entries.empty() && !(locator_of(entries.back()) < locator)) {
     place = std::ranges::lower_bound(entries, locator, {},
                                      [this](const Entry& entry) { return locator_of(entry); });
     CHECK(locator_of(*place) != locator);
   }
-  entries.insert(place, pack(locator, expires_ms));
+  entries.insert(static_cast<std::size_t>(place - entries.begin()), pack(locator, expires_ms));
   ++tokens_;
   if (entries.size() > limits_.tokens_per_user_max) drop_expired(holder, now_ms);
   if (entries.size() > limits_.tokens_per_user_max) {
@@ -180,15 +170,15 @@ void TokenIndex::insert(const UserId& user, const Locator& locator, std::int64_t
 void TokenIndex::remove(const UserId& user, const Locator& locator) noexcept {
   const std::uint32_t number = find(user);
   if (number == kNone) return;
-  tokens_ -= std::erase_if(users_[number].entries,
-                           [&](const Entry& entry) { return locator_of(entry) == locator; });
+  tokens_ -= users_[number].entries.erase_if(
+      [&](const Entry& entry) { return locator_of(entry) == locator; });
 }
 
 void TokenIndex::remove_all_but(const UserId& user, const Locator& keep) noexcept {
   const std::uint32_t number = find(user);
   if (number == kNone) return;
-  tokens_ -= std::erase_if(users_[number].entries,
-                           [&](const Entry& entry) { return locator_of(entry) != keep; });
+  tokens_ -= users_[number].entries.erase_if(
+      [&](const Entry& entry) { return locator_of(entry) != keep; });
 }
 
 void TokenIndex::erase(const UserId& user, std::vector<Locator>& removed) {
@@ -226,8 +216,7 @@ void TokenIndex::forget(std::uint32_t number) noexcept {
 }
 
 void TokenIndex::drop_expired(UserTokens& user, std::int64_t now_ms) noexcept {
-  tokens_ -=
-      std::erase_if(user.entries, [&](const Entry& entry) { return is_expired(entry, now_ms); });
+  tokens_ -= user.entries.erase_if([&](const Entry& entry) { return is_expired(entry, now_ms); });
 }
 
 void TokenIndex::sweep(std::int64_t now_ms, std::size_t effort) noexcept {

@@ -17,6 +17,7 @@
 
 #include "core/chunked_array.h"
 #include "core/mapping.h"
+#include "store/sliding_vector.h"
 #include "store/token.h"
 
 namespace tokend::store {
@@ -95,9 +96,10 @@ class TokenIndex {
 
   struct UserTokens {
     UserId id;
+    [[no_unique_address]] SlidingVector<Entry> entries;
     UserState state = UserState::unknown;
-    std::vector<Entry> entries;
   };
+  static_assert(sizeof(UserTokens) == 64, "a cache line: the state lies in the vector's padding");
   static constexpr std::uint32_t kNone = UINT32_MAX;
 
   [[nodiscard]] std::uint32_t find(const UserId& user) const noexcept;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <mutex>
+#include <cstring>
 #include <utility>
 
 namespace tokend::store {
@@ -99,91 +99,71 @@ void TokenTail::Segment::remove(std::size_t number) noexcept {
   shared(places_[number]).fetch_or(kRemoved, std::memory_order_relaxed);
 }
 
-void TokenTail::Segment::clear() noexcept {
-  used_ = count_ = 0;
-  sealed_ = in_hand_over_ = false;
-}
+void TokenTail::Segment::clear() noexcept { used_ = count_ = 0; }
 
-TokenTail::TokenTail(const Limits& limits) : limits_(limits), pace_(limits.segment_bytes) {
-  CHECK(limits.segments_max >= 2);
-}
-
-TokenTail::Segment* TokenTail::open_segment() const noexcept {
-  return segments_.empty() || segments_.back()->sealed_ ? nullptr : segments_.back().get();
-}
-
-void TokenTail::seal_open_segment() noexcept {
-  if (Segment* open = open_segment()) open->sealed_ = true;
-}
+TokenTail::TokenTail(const Limits& limits)
+    : limits_(limits),
+      queue_(limits.segments_max),
+      pace_(limits.segment_bytes) {}
 
 core::Result<bool> TokenTail::append(std::string_view entries) {
   if (entries.empty()) return false;
   {
-    const std::shared_lock lock(mutex_);
-    Segment* open = open_segment();
-    if (open && closed_.empty() && open->has_room_for(entries)) {
+    const auto lock = queue_.lock_shared();
+    Segment* open = queue_.open();
+    if (open && queue_.closed().empty() && open->has_room_for(entries)) {
       open->append(entries);
       return false;
     }
   }
-  std::unique_lock lock(mutex_);
-  const bool seals = open_segment() != nullptr;
-  seal_open_segment();
-  const auto may_go_on = [&] {
-    return segments_.size() < limits_.segments_max || !closed_.empty();
-  };
-  if (!may_go_on()) {
-    has_room_.wait(lock, may_go_on);
-    pace_.waited();
+  auto lock = queue_.lock();
+  const bool seals = queue_.open() != nullptr;
+  if (queue_.is_full()) pace_.waited();
+  auto opened = queue_.open_next(
+      lock, [&](const Segment& spare) { return spare.has_room_for(entries); },
+      [&] { return std::make_shared<Segment>(std::max(limits_.segment_bytes, entries.size())); });
+  if (!opened) return std::unexpected(std::move(opened).error());
+  const auto& pieces = queue_.pieces();
+  if (pieces.size() > 1) {
+    const Segment& before = *pieces[pieces.size() - 2];
+    CHECK(before.at(before.count() - 1).key < Entry::read(entries).key);
   }
-  if (!closed_.empty()) return core::fail(core::Errc::unavailable, closed_);
-  CHECK(segments_.empty() ||
-        segments_.back()->at(segments_.back()->count() - 1).key < Entry::read(entries).key);
-  if (spare_ && spare_->has_room_for(entries)) {
-    segments_.push_back(std::move(spare_));
-  } else {
-    segments_.push_back(std::make_shared<Segment>(std::max(limits_.segment_bytes, entries.size())));
-  }
-  segments_.back()->append(entries);
+  (*opened)->append(entries);
   return seals;
 }
 
 std::size_t TokenTail::sealed_bytes() const noexcept {
   std::size_t sum = 0;
-  for (const auto& segment : segments_) sum += segment->sealed_ ? segment->used_ : 0;
+  for (std::size_t number = 0; number < queue_.sealed(); ++number) {
+    sum += queue_.pieces()[number]->used_;
+  }
   return sum;
 }
 
 void TokenTail::keep_pace(std::size_t bytes) {
-  std::shared_lock lock(mutex_);
+  auto lock = queue_.lock_shared();
   const HandOverPace::Duration pause = pace_.pause(monotonic_now(), bytes, sealed_bytes());
   if (pause == HandOverPace::Duration::zero()) return;
-  has_room_.wait_for(lock, pause,
-                     [&] { return !closed_.empty() || !pace_.is_behind(sealed_bytes()); });
+  queue_.wait_for(lock, pause, [&] { return !pace_.is_behind(sealed_bytes()); });
 }
 
 bool TokenTail::remove(std::string_view key) {
-  const std::shared_lock lock(mutex_);
-  for (auto at = segments_.rbegin(); at != segments_.rend(); ++at) {
+  const auto lock = queue_.lock_shared();
+  for (auto at = queue_.pieces().rbegin(); at != queue_.pieces().rend(); ++at) {
     Segment& segment = **at;
+    if (key < segment.at(0).key) continue;
     const std::size_t number = segment.lower_bound(key);
-    if (number == segment.count()) return false;  // between this segment and the next one
-    if (segment.at(number).key == key) {
-      segment.remove(number);
-      if (segment.in_hand_over_) {
-        Key& late = removed_late_.emplace_back();
-        key.copy(late.data(), late.size());
-      }
-      return true;
-    }
-    if (number > 0) return false;
+    if (number == segment.count() || segment.at(number).key != key) return false;
+    if (queue_.is_under_way(segment)) return false;
+    segment.remove(number);
+    return true;
   }
   return false;
 }
 
 TokenTail::Presence TokenTail::get(std::string_view key, std::string& value) const {
-  const std::shared_lock lock(mutex_);
-  for (auto at = segments_.rbegin(); at != segments_.rend(); ++at) {
+  const auto lock = queue_.lock_shared();
+  for (auto at = queue_.pieces().rbegin(); at != queue_.pieces().rend(); ++at) {
     const Segment& segment = **at;
     const std::size_t count = segment.count();
     if (count == 0 || key < segment.at(0).key) continue;
@@ -197,63 +177,38 @@ TokenTail::Presence TokenTail::get(std::string_view key, std::string& value) con
 }
 
 std::vector<std::shared_ptr<const TokenTail::Segment>> TokenTail::segments() const {
-  const std::shared_lock lock(mutex_);
-  return {segments_.begin(), segments_.end()};
+  const auto lock = queue_.lock_shared();
+  return {queue_.pieces().begin(), queue_.pieces().end()};
 }
 
 void TokenTail::seal() {
-  const std::unique_lock lock(mutex_);
-  seal_open_segment();
+  const auto lock = queue_.lock();
+  queue_.seal();
 }
 
 std::size_t TokenTail::sealed_segments() const {
-  const std::shared_lock lock(mutex_);
-  return segments_.size() - (open_segment() ? 1 : 0);
+  const auto lock = queue_.lock_shared();
+  return queue_.sealed();
 }
 
 std::shared_ptr<const TokenTail::Segment> TokenTail::begin_hand_over() {
-  const std::unique_lock lock(mutex_);
-  if (segments_.empty() || !segments_.front()->sealed_) return nullptr;
-  segments_.front()->in_hand_over_ = true;
-  pace_.begin(monotonic_now(), segments_.front()->used_);
-  return segments_.front();
+  const auto lock = queue_.lock();
+  auto segment = queue_.begin();
+  if (segment) pace_.begin(monotonic_now(), segment->used_);
+  return segment;
 }
 
-bool TokenTail::finish_hand_over(std::shared_ptr<const Segment>& segment,
-                                 std::vector<Key>& removed) {
-  // Outlives the lock: nobody waits for its memory to be given back.
-  std::shared_ptr<Segment> dropped;
-  const std::unique_lock lock(mutex_);
-  CHECK(!segments_.empty() && segments_.front() == segment);
-  if (!removed_late_.empty()) {
-    removed = std::move(removed_late_);
-    removed_late_.clear();
-    return false;
+void TokenTail::finish_hand_over(std::shared_ptr<const Segment>& segment) {
+  {
+    const auto lock = queue_.lock();
+    pace_.finish(monotonic_now());
   }
-  pace_.finish(monotonic_now());
-  segment.reset();
-  dropped = std::move(segments_.front());
-  segments_.pop_front();
-  // Unless somebody still looks at it.
-  if (!spare_ && dropped.use_count() == 1) {
-    // What its last reader did came before.
-    std::atomic_thread_fence(std::memory_order_acquire);
-    dropped->clear();
-    spare_ = std::move(dropped);
-  }
-  has_room_.notify_one();
-  return true;
-}
-
-void TokenTail::close(const std::string& why) {
-  const std::unique_lock lock(mutex_);
-  closed_ = why;
-  has_room_.notify_one();
+  queue_.finish(segment);
 }
 
 std::string TokenTail::closed() const {
-  const std::shared_lock lock(mutex_);
-  return closed_;
+  const auto lock = queue_.lock_shared();
+  return queue_.closed();
 }
 
 }  // namespace tokend::store

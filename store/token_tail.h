@@ -12,27 +12,22 @@
 // Readers wait for nobody but the change from one segment to the next.
 // Always true: keys ascend, within a segment and from one to the next. Limits: Limits.
 
-#include <array>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <deque>
 #include <memory>
-#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/error.h"
 #include "store/hand_over_pace.h"
+#include "store/hand_over_queue.h"
 
 namespace tokend::store {
 
 class TokenTail {
  public:
   static constexpr std::size_t kKeyBytes = 12;  // of a Locator
-  using Key = std::array<char, kKeyBytes>;
 
   struct Limits {
     std::size_t segment_bytes;  // a batch may make one larger, if it does not fit in one otherwise
@@ -66,6 +61,7 @@ class TokenTail {
 
    private:
     friend class TokenTail;
+    friend class HandOverQueue<Segment>;
     void append(std::string_view entries) noexcept;
     void remove(std::size_t number) noexcept;
     void clear() noexcept;
@@ -77,8 +73,6 @@ class TokenTail {
     std::unique_ptr<std::uint32_t[]> places_;
     std::size_t used_ = 0;
     std::size_t count_ = 0;  // written after what it counts
-    bool sealed_ = false;
-    bool in_hand_over_ = false;
   };
 
   explicit TokenTail(const Limits& limits);
@@ -89,7 +83,8 @@ class TokenTail {
   // After `bytes` were appended, by the same thread: where segments fill faster than they are
   // handed over it waits as store/hand_over_pace.h says, or until they have caught up.
   void keep_pace(std::size_t bytes);
-  // False: it is not here, so it has to be removed where the tables are.
+  // Marks it as removed. False, and nothing done: a table may have it, so it has to be removed
+  // there (store/token_removals.h); it is not here, or its table is being made already.
   [[nodiscard]] bool remove(std::string_view key);
 
   enum class Presence : std::uint8_t { absent, present, removed };
@@ -101,31 +96,19 @@ class TokenTail {
   void seal();
   [[nodiscard]] std::size_t sealed_segments() const;
   // The oldest sealed segment; none: nullptr. Its entries that are not removed go into a table, and
-  // only then finish_hand_over() may be called.
+  // only then finish_hand_over() may be called, which drops it, here and in `segment`.
   [[nodiscard]] std::shared_ptr<const Segment> begin_hand_over();
-  // False: entries of it were removed meanwhile, `removed` says which; they have to be removed from
-  // the table, and then it is called again. True: the segment is dropped, here and in `segment`.
-  [[nodiscard]] bool finish_hand_over(std::shared_ptr<const Segment>& segment,
-                                      std::vector<Key>& removed);
+  void finish_hand_over(std::shared_ptr<const Segment>& segment);
   // Nothing is handed over any more: append() fails from now on.
-  void close(const std::string& why);
+  void close(const std::string& why) { queue_.close(why); }
   // Why it was closed; empty: it was not.
   [[nodiscard]] std::string closed() const;
 
  private:
-  [[nodiscard]] Segment* open_segment() const noexcept;
   [[nodiscard]] std::size_t sealed_bytes() const noexcept;
-  void seal_open_segment() noexcept;
 
   const Limits limits_;
-  // Taken exclusively to change which segments there are and their states; shared by whoever reads
-  // or fills one.
-  mutable std::shared_mutex mutex_;
-  std::condition_variable_any has_room_;
-  std::deque<std::shared_ptr<Segment>> segments_;
-  std::shared_ptr<Segment> spare_;  // memory that was touched before
-  std::vector<Key> removed_late_;   // from the segment in hand-over; the appending thread's
-  std::string closed_;              // why; empty: it is not
+  HandOverQueue<Segment> queue_;
   HandOverPace pace_;
 };
 

@@ -242,12 +242,11 @@ WriteRules::Outcome WriteRules::update(UpdatePermissions& operation, Broadcast& 
   return {};
 }
 
-// In the order of their keys, as the tail of the database takes new tokens and its memory removals
-// most cheaply. A token that was displaced by its own batch is put and removed, because it was
-// issued all the same: the audit is made of what is put.
+// In the order of their keys, as the tail of the database takes them. A token that was displaced by
+// its own batch is put and removed, because it was issued all the same: the audit is made of what
+// is put.
 void WriteRules::write_tokens() {
   for (const IssueToken* issued : issued_) put_token(*issued);
-  std::ranges::sort(removed_);
   for (const Locator& locator : removed_) batch_->remove(Family::tokens, view_of(locator));
   removed_.clear();
   issued_.clear();

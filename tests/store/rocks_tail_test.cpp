@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -17,6 +18,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -226,6 +228,49 @@ TEST_F(RocksTailTest, AReplayedRemovalReachesTheTableOfAFormerLife) {
   }
 }
 
+// What is removed from a table is known by memory alone, then by a table of removals, and is gone
+// from the disk when both have met.
+TEST_F(RocksTailTest, RemovalsFromTablesBecomeATableThemselves) {
+  options.journal_bytes_max = 64U << 20;  // no checkpoint
+  options.token_segment_bytes = 64U << 10;
+  open();
+  constexpr std::uint64_t kTokens = 7000;  // some sets of 1,024, more than wait in memory
+  constexpr std::uint64_t kRemovedAtOnce = 100;
+  const auto batch = database->make_batch();
+  for (std::uint64_t number = 0; number < kTokens;) {
+    batch->clear();
+    for (int i = 0; i < 500; ++i, ++number) {
+      batch->put(Family::tokens, Model::key_of(number), "value");
+    }
+    ASSERT_TRUE(database->commit(*batch));
+  }
+  ASSERT_TRUE(database->compact());
+  const std::uint64_t bytes_before = database->bytes_of(Family::tokens);
+  const auto count = [&] {
+    std::size_t sum = 0;
+    EXPECT_TRUE(database->scan(Family::tokens, {}, [&](std::string_view, std::string_view) {
+      ++sum;
+      return true;
+    }));
+    return sum;
+  };
+  for (std::uint64_t number = 1; number < kTokens;) {
+    batch->clear();
+    for (std::uint64_t i = 0; i < kRemovedAtOnce && number < kTokens; ++i, ++number) {
+      batch->remove(Family::tokens, Model::key_of(number));
+    }
+    ASSERT_TRUE(database->commit(*batch));
+    EXPECT_EQ(read(Family::tokens, Model::key_of(number - 1), Reach::memory), "no");
+    ASSERT_EQ(count(), kTokens - number + 1);
+    EXPECT_EQ(*database->last_key(Family::tokens),
+              Model::key_of(number == kTokens ? 0 : kTokens - 1));
+  }
+  ASSERT_TRUE(database->compact());
+  EXPECT_EQ(count(), 1U);
+  EXPECT_EQ(read(Family::tokens, Model::key_of(0)), "value");
+  EXPECT_LT(database->bytes_of(Family::tokens), bytes_before / 10);
+}
+
 TEST_F(RocksTailTest, FullSegmentsBecomeTablesThatAreNotInTheFolderAnyMore) {
   options.journal_bytes_max = 64U << 20;  // no checkpoint
   open();
@@ -261,7 +306,7 @@ TEST_F(RocksTailTest, ATableThatCannotBeWrittenEndsTheCommitsAndLosesNothing) {
   }
   ASSERT_FALSE(committed);
   EXPECT_EQ(committed.error().code, Errc::unavailable);
-  EXPECT_NE(committed.error().message.find("tokens cannot be written into a table"),
+  EXPECT_NE(committed.error().message.find("tokens or removals cannot be written into a table"),
             std::string::npos)
       << committed.error().message;
   batch->clear();
@@ -271,11 +316,86 @@ TEST_F(RocksTailTest, ATableThatCannotBeWrittenEndsTheCommitsAndLosesNothing) {
   std::filesystem::create_directory(options.directory + "/ingest");
   const auto again = database->compact();
   ASSERT_FALSE(again) << "the segment is not handed over a second time";
-  EXPECT_NE(again.error().message.find("tokens cannot be written into a table"), std::string::npos);
+  EXPECT_NE(again.error().message.find("tokens or removals cannot be written into a table"),
+            std::string::npos);
   open();
   // The batch that failed was durable already and may be there as a whole.
   if (read(Family::users, "last") != std::to_string(acknowledged.number())) acknowledged = model;
   expect_same(acknowledged);
+}
+
+// It is in RocksDB's memory, which its removal passes by.
+TEST_F(RocksTailTest, ATokenThatCameOutOfOrderIsRemovedLikeAnyOther) {
+  open();
+  put(Family::tokens, Model::key_of(9), "nine");
+  for (const std::uint64_t number : {1, 2, 3}) put(Family::tokens, Model::key_of(number), "early");
+  const auto batch = database->make_batch();
+  batch->remove(Family::tokens, Model::key_of(2));
+  batch->put(Family::tokens, Model::key_of(4), "early");
+  batch->remove(Family::tokens, Model::key_of(4));
+  ASSERT_TRUE(database->commit(*batch));
+  for (const char* const when : {"at once", "in a table", "after a start"}) {
+    SCOPED_TRACE(when);
+    EXPECT_EQ(read(Family::tokens, Model::key_of(1)), "early");
+    EXPECT_EQ(read(Family::tokens, Model::key_of(2)), "no");
+    EXPECT_EQ(read(Family::tokens, Model::key_of(3)), "early");
+    EXPECT_EQ(read(Family::tokens, Model::key_of(4)), "no");
+    ASSERT_TRUE(database->compact());
+    if (std::string_view(when) == "in a table") open();
+  }
+}
+
+// Their removals lay in levels that a store of this size does not use now.
+TEST_F(RocksTailTest, AStoreWithLevelsOfAFixedSizeLosesItsRemovals) {
+  options.idempotency_rewrite_after_s = 1;  // the keeper looks every second
+  open();
+  constexpr std::uint64_t kTokens = 2000;
+  const auto batch = database->make_batch();
+  for (std::uint64_t number = 0; number < kTokens; ++number) {
+    batch->put(Family::tokens, Model::key_of(number), "value");
+    if (number % 500 != 499) continue;
+    ASSERT_TRUE(database->commit(*batch));
+    batch->clear();
+  }
+  ASSERT_TRUE(database->compact());
+  const std::uint64_t bytes_before = database->bytes_of(Family::tokens);
+  database.reset();
+
+  const std::string path = options.directory + "/db";
+  std::vector<std::string> names;
+  ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, path, &names).ok());
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const std::string& name : names) families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* former = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open({}, path, families, &handles, &former).ok());
+  rocksdb::ColumnFamilyHandle* const tokens =
+      handles[static_cast<std::size_t>(std::ranges::find(names, "tokens") - names.begin())];
+  for (std::uint64_t number = 1; number < kTokens; ++number) {
+    ASSERT_TRUE(former->Delete({}, tokens, Model::key_of(number)).ok());
+  }
+  ASSERT_TRUE(former->Flush({}, tokens).ok());
+  rocksdb::ColumnFamilyMetaData flushed;
+  former->GetColumnFamilyMetaData(tokens, &flushed);
+  ASSERT_EQ(flushed.levels[0].files.size(), 1U);
+  ASSERT_TRUE(former->CompactFiles({}, tokens, {flushed.levels[0].files[0].name}, 1).ok());
+  former->GetColumnFamilyMetaData(tokens, &flushed);
+  ASSERT_EQ(flushed.levels[1].files.size(), 1U);
+  for (rocksdb::ColumnFamilyHandle* handle : handles) {
+    ASSERT_TRUE(former->DestroyColumnFamilyHandle(handle).ok());
+  }
+  ASSERT_TRUE(former->Close().ok());
+  delete former;
+
+  open();
+  const auto is_left = [&] { return database->bytes_of(Family::tokens) > bytes_before / 4; };
+  EXPECT_TRUE(is_left());
+  for (int tenths = 0; is_left() && tenths < 300; ++tenths) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  EXPECT_FALSE(is_left());
+  EXPECT_EQ(read(Family::tokens, Model::key_of(0)), "value");
+  EXPECT_EQ(read(Family::tokens, Model::key_of(1)), "no");
 }
 
 // Version 2: the journal held RocksDB's own batches, tokens among them.

@@ -40,19 +40,10 @@ class TokenTailTest : public testing::Test {
     std::string value;
     return tail.get(key(number), value);
   }
-  std::vector<std::string> removed_while_finishing(
-      std::shared_ptr<const TokenTail::Segment>& segment) {
-    std::vector<TokenTail::Key> removed;
-    EXPECT_FALSE(tail.finish_hand_over(segment, removed));
-    std::vector<std::string> keys;
-    for (const TokenTail::Key& each : removed) keys.emplace_back(each.data(), each.size());
-    return keys;
-  }
   void hand_over_one() {
     auto segment = tail.begin_hand_over();
     ASSERT_TRUE(segment);
-    std::vector<TokenTail::Key> removed;
-    ASSERT_TRUE(tail.finish_hand_over(segment, removed));
+    tail.finish_hand_over(segment);
     EXPECT_FALSE(segment);
   }
   TokenTail tail{{.segment_bytes = 10 * kEntryBytes, .segments_max = 3}};
@@ -110,8 +101,7 @@ TEST_F(TokenTailTest, OnlySealedSegmentsAreHandedOverOldestFirst) {
   ASSERT_TRUE(first);
   EXPECT_EQ(first->at(0).key, key(1));
   EXPECT_EQ(presence(1), Presence::present) << "until it is finished";
-  std::vector<TokenTail::Key> removed;
-  EXPECT_TRUE(tail.finish_hand_over(first, removed));
+  tail.finish_hand_over(first);
   EXPECT_EQ(presence(1), Presence::absent);
   hand_over_one();
   EXPECT_FALSE(tail.begin_hand_over());
@@ -119,22 +109,20 @@ TEST_F(TokenTailTest, OnlySealedSegmentsAreHandedOverOldestFirst) {
 }
 
 // The table may have been written with them, so they must be removed there.
-TEST_F(TokenTailTest, WhatIsRemovedDuringTheHandOverIsReported) {
+TEST_F(TokenTailTest, SaysWhatATableThatIsBeingMadeMayHave) {
   for (int number = 0; number < 5; ++number) append(number);
   EXPECT_TRUE(tail.remove(key(0))) << "before: the table is made without it";
   tail.seal();
   append(5);
   auto segment = tail.begin_hand_over();
   EXPECT_TRUE(segment->removed(0));
-  EXPECT_TRUE(tail.remove(key(3)));
-  EXPECT_TRUE(tail.remove(key(5))) << "in another segment";
-  EXPECT_EQ(removed_while_finishing(segment), std::vector<std::string>{key(3)});
-  ASSERT_TRUE(segment);
-  EXPECT_TRUE(tail.remove(key(4)));
-  EXPECT_EQ(removed_while_finishing(segment), std::vector<std::string>{key(4)});
-  std::vector<TokenTail::Key> removed;
-  EXPECT_TRUE(tail.finish_hand_over(segment, removed));
   EXPECT_FALSE(tail.remove(key(3)));
+  EXPECT_FALSE(segment->removed(3)) << "the removals have it";
+  EXPECT_TRUE(tail.remove(key(5))) << "in another segment";
+  tail.finish_hand_over(segment);
+  EXPECT_EQ(presence(3), Presence::absent);
+  EXPECT_FALSE(tail.remove(key(3)));
+  EXPECT_EQ(presence(5), Presence::removed);
 }
 
 TEST_F(TokenTailTest, WaitsForRoomAtTheLimitOfSegments) {
@@ -164,8 +152,7 @@ TEST_F(TokenTailTest, WhoAppendsKeepsThePaceOfTheHandOvers) {
   auto segment = tail.begin_hand_over();
   std::this_thread::sleep_for(milliseconds(1));
   EXPECT_GE(paused(kFarTooMuch), HandOverPace::kPauseMax) << "two are sealed";
-  std::vector<TokenTail::Key> removed;
-  ASSERT_TRUE(tail.finish_hand_over(segment, removed));
+  tail.finish_hand_over(segment);
   tail.keep_pace(kFarTooMuch);
   for (int number = 21; number < 31; ++number) append(number);
   EXPECT_GE(paused(kFarTooMuch), HandOverPace::kPauseMax);
@@ -217,10 +204,7 @@ TEST_F(TokenTailTest, ReadersWorkBesideAppendsRemovalsAndHandOvers) {
   std::thread handing_over([&] {
     for (;;) {
       const bool last = done;
-      while (auto segment = tail.begin_hand_over()) {
-        std::vector<TokenTail::Key> removed;
-        while (!tail.finish_hand_over(segment, removed)) removed.clear();
-      }
+      while (auto segment = tail.begin_hand_over()) tail.finish_hand_over(segment);
       if (last) return;
     }
   });

@@ -544,9 +544,9 @@ constexpr Setting kSettings[] = {
      .group = kStore,
      .kind = Kind::bytes,
      .fallback = "64MiB",
-     .help =
-         "Memory for new tokens before they are written in bulk; four times as much while the disk "
-         "cannot keep up",
+     .help = "Memory for new tokens before they are written in bulk, and half as much for "
+             "removals; four "
+             "times as much while the disk cannot keep up",
      .target = TARGET(write_buffer_bytes),
      .least = kMiB,
      .greatest = kGiB},
