@@ -20,9 +20,9 @@
 #include "core/mailbox.h"
 #include "store/bootstrap.h"
 #include "store/committer.h"
-#include "store/operation.h"
 #include "store/rocks.h"
 #include "store/store.h"
+#include "store/write_operation.h"
 
 namespace tokend::bench {
 

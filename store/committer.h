@@ -36,10 +36,10 @@
 #include "store/database.h"
 #include "store/idempotency.h"
 #include "store/issuing_policy.h"
-#include "store/operation.h"
 #include "store/permission.h"
 #include "store/revocation_floors.h"
 #include "store/setting.h"
+#include "store/write_operation.h"
 
 namespace tokend::store {
 

@@ -25,7 +25,9 @@
 #include "core/outbox.h"
 #include "core/timers.h"
 #include "store/operation.h"
+#include "store/read_operation.h"
 #include "store/token_id.h"
+#include "store/write_operation.h"
 
 namespace tokend::store {
 

@@ -25,13 +25,13 @@
 #include "store/idempotency.h"
 #include "store/issuing_policy.h"
 #include "store/locator_source.h"
-#include "store/operation.h"
 #include "store/overlay.h"
 #include "store/personal_token.h"
 #include "store/revocation_floors.h"
 #include "store/setting.h"
 #include "store/token_index.h"
 #include "store/token_load.h"
+#include "store/write_operation.h"
 
 namespace tokend::store {
 

@@ -14,8 +14,8 @@
 #include "core/clock.h"
 #include "core/timers.h"
 #include "store/audit_pile.h"
-#include "store/operation.h"
 #include "store/store.h"
+#include "store/write_operation.h"
 
 namespace tokend::api {
 

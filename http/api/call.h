@@ -22,7 +22,7 @@
 #include "http/api/json_writer.h"
 #include "http/api/route.h"
 #include "http/session.h"
-#include "store/operation.h"
+#include "store/read_operation.h"
 #include "store/store.h"
 
 namespace tokend::api {

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "http/api/body.h"
-#include "store/operation.h"
+#include "store/read_operation.h"
 
 namespace tokend::api {
 

@@ -11,7 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "store/operation.h"
+#include "store/token.h"
+#include "store/user.h"
 
 namespace tokend::simulation {
 

@@ -16,6 +16,7 @@
 #include "store/committer.h"
 #include "store/executor.h"
 #include "store/operation.h"
+#include "store/read_operation.h"
 #include "store/rocks.h"
 #include "store/store.h"
 #include "store/token.h"
