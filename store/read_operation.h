@@ -173,7 +173,8 @@ struct FindRevoked : BlockingOperation {
   bool complete = false;          // nothing more lies below any floor
 };
 
-// The store's own: reads a page of them (store/token_load.h), in the order of issue.
+// The store's own: reads a page of the dated tokens that the committer's index does not have yet
+// (store/token_load.h), in the order of issue.
 struct ReadTokens : BlockingOperation {
   Locator from;
   Locator end;  // those from here on are in the index

@@ -4,8 +4,8 @@
 //
 // Operation: RocksDB's own log is off; a batch is durable when it is in the journal
 // (store/journal.h), and is made visible then, in order: its new tokens in the tail
-// (store/token_tail.h), tokens that are removed from tables in a set (store/token_removals.h), all
-// else in RocksDB's memory. A thread, the keeper, makes tables for RocksDB of each full segment of
+// (store/token_tail.h), all else in RocksDB's memory, tokens that are removed from tables in a set
+// (store/token_removals.h). A thread, the keeper, makes tables for RocksDB of each full segment of
 // the tail: one of the tokens that are left, and one of all that were issued, for the audit; and
 // of each full set one of removals. When the journal has become long it has all that is in
 // memory written into tables, notes how far they reach (the checkpoint) and releases the journal up

@@ -101,6 +101,7 @@ struct RocksDatabase::Impl {
   // The keeper's.
   std::optional<std::int64_t> audit_cut_ns;  // when it last forgot old records
   bool has_left_former_levels = false;
+  int former_level = 0;  // that it suggested last
 
   // Last, so that they are stopped before what they use goes.
   BackgroundThread spare_maker;

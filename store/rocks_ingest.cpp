@@ -148,7 +148,7 @@ Result<void> RocksDatabase::Impl::ingest(const TokenTail::Segment& segment) {
   const std::size_t count = segment.count();
   for (std::size_t number = 0; status.ok() && number < count; ++number) {
     const TokenTail::Entry entry = segment.at(number);
-    // Whatever is removed from now on goes to the removals as well.
+    // Whatever is removed from now on goes to the removals.
     if (!segment.removed(number)) status = tokens.put(entry.key, entry.value);
     if (!status.ok() || !keeps_audit()) continue;
     issuance.clear();

@@ -123,7 +123,10 @@ Result<void> RocksDatabase::Impl::checkpoint() {
   const std::uint64_t reached = applied.load(std::memory_order_acquire);
   seal();
   if (auto handed_over = hand_over(); !handed_over) return handed_over;
-  if (const auto status = database->Flush({}, families); !status.ok()) {
+  // Not held up by tables of level 0 that wait to be merged: commits wait for this.
+  rocksdb::FlushOptions at_once;
+  at_once.allow_write_stall = true;
+  if (const auto status = database->Flush(at_once, families); !status.ok()) {
     return std::unexpected(translated(status));
   }
   // Only now may the database claim that it holds all of this by itself.
@@ -134,7 +137,7 @@ Result<void> RocksDatabase::Impl::checkpoint() {
     CHECK(batch.Put(handle(Family::meta), kMetaFormat, encode_format(kFormatVersion)).ok());
   }
   rocksdb::Status status = database->Write(unlogged, &batch);
-  if (status.ok()) status = database->Flush({}, handle(Family::meta));
+  if (status.ok()) status = database->Flush(at_once, handle(Family::meta));
   if (!status.ok()) return std::unexpected(translated(status));
   raises_format = false;
   journal->release(reached);
@@ -181,17 +184,25 @@ void RocksDatabase::Impl::rewrite_old_files() {
 }
 
 // A former version's removals lie in levels that RocksDB now counts as needed, and would fill
-// before it merges them with what they remove. Each time what lies there is suggested its threads
-// bring it one level further.
+// before it merges them with what they remove. Where that is suggested its threads bring them
+// further, one level or more; then what is left is suggested.
 void RocksDatabase::Impl::leave_former_levels() {
   if (has_left_former_levels) return;
   rocksdb::ColumnFamilyMetaData tokens;
   database->GetColumnFamilyMetaData(handle(Family::tokens), &tokens);
-  const int first = first_level_of_tokens(options, tokens.levels.back().size);
-  has_left_former_levels = std::ranges::none_of(tokens.levels, [&](const auto& level) {
+  std::uint64_t largest = 0;
+  int deepest = 0;
+  for (const rocksdb::LevelMetaData& level : tokens.levels) {
+    largest = std::max(largest, level.size);
+    if (!level.files.empty()) deepest = level.level;
+  }
+  const int first = std::min(first_level_of_tokens(options, largest), deepest);
+  const auto former = std::ranges::find_if(tokens.levels, [&](const auto& level) {
     return level.level > 0 && level.level < first && !level.files.empty();
   });
-  if (has_left_former_levels) return;
+  has_left_former_levels = former == tokens.levels.end();
+  if (has_left_former_levels || former->level == former_level) return;
+  former_level = former->level;
   static_cast<void>(rocksdb::experimental::SuggestCompactRange(
       database.get(), handle(Family::tokens), nullptr, nullptr));
 }

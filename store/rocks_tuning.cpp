@@ -12,6 +12,11 @@ namespace {
 constexpr std::uint64_t kSegmentsMergedAtOnce = 16;
 constexpr std::uint64_t kLevelMultiplier = 4;
 constexpr int kLevels = 7;  // RocksDB's default
+// Tables of removals in level 0: so many are merged at once, and where merging lags behind all
+// writes are slowed down, then stopped.
+constexpr int kRemovalTablesMerged = 8;
+constexpr int kRemovalTablesSlowed = 64;
+constexpr int kRemovalTablesMax = 128;
 
 }  // namespace
 
@@ -64,13 +69,15 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const RocksOptions& o
     rocks.target_file_size_base = options.token_segment_bytes;
     rocks.optimize_filters_for_hits = true;
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-    // Removals come as tables over the range of all tokens, about a million in each. They wait in
+    // Removals come as tables over the range of all tokens, about a million in each. They gather in
     // level 0, whose Bloom filters a look-up asks one by one, until eight have come together. Then
     // they are merged with what they remove: at once in a store of up to 16 segments, over levels
     // between in a larger one, which would be written as a whole too often. Levels of a fixed size
     // would take gigabytes of removals before the first token left the disk.
     rocks.num_levels = kLevels;
-    rocks.level0_file_num_compaction_trigger = 8;
+    rocks.level0_file_num_compaction_trigger = kRemovalTablesMerged;
+    rocks.level0_slowdown_writes_trigger = kRemovalTablesSlowed;
+    rocks.level0_stop_writes_trigger = kRemovalTablesMax;
     rocks.level_compaction_dynamic_level_bytes = true;
     rocks.max_bytes_for_level_base = kSegmentsMergedAtOnce * options.token_segment_bytes;
     rocks.max_bytes_for_level_multiplier = kLevelMultiplier;
@@ -99,7 +106,7 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const RocksOptions& o
   return rocks;
 }
 
-// As RocksDB chooses it.
+// As RocksDB chooses it for a store that has used no level before it.
 int first_level_of_tokens(const RocksOptions& options, std::uint64_t bytes) noexcept {
   int level = kLevels - 1;
   for (; level > 1 && bytes > kSegmentsMergedAtOnce * options.token_segment_bytes; --level) {

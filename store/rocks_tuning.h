@@ -48,7 +48,7 @@ struct ExpiryFilters {
 [[nodiscard]] rocksdb::ColumnFamilyOptions family_options(
     Family family, const RocksOptions& options, const std::shared_ptr<rocksdb::Cache>& block_cache,
     const ExpiryFilters& expiry);
-// The first level behind level 0 that the family of tokens needs where its last one has so many
+// The first level behind level 0 that the family of tokens needs where its largest one has so many
 // bytes.
 [[nodiscard]] int first_level_of_tokens(const RocksOptions& options, std::uint64_t bytes) noexcept;
 

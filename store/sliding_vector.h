@@ -1,7 +1,7 @@
 #pragma once
-// A vector that loses its first items at no cost: they stay in front until there is no room behind
-// the last one. Where one goes for each that comes, as with a user's tokens, the rest stays where
-// it is instead of being moved each time.
+// A vector that loses its first items at no cost: they stay in front until there are some, and no
+// room behind the last one. Where one goes for each that comes, as with a user's tokens, the rest
+// stays where it is instead of being moved each time.
 //
 // It grows by an eighth, from some items on: most users who come to have many have the same number
 // of them, so the slack of doubling would be there for all of them at once.

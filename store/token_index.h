@@ -6,7 +6,7 @@
 // Always true: a user's entries ascend by locator; a user who is not in the index holds no live
 // dated token, but for those that a start has yet to load; an entry goes at the latest when its
 // user is next issued for, or when the sweep comes by after its expiry. Limits: Limits, but for
-// insert(). Memory: about 80 bytes a user, and for a token 16 to 20 from some 16 of a user on, more
+// insert(). Memory: about 80 bytes a user, and for a token 16 to 23 from some 16 of a user on, more
 // below; of what a user once held.
 
 #include <cstddef>

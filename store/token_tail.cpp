@@ -107,11 +107,12 @@ TokenTail::TokenTail(const Limits& limits)
       pace_(limits.segment_bytes) {}
 
 core::Result<bool> TokenTail::append(std::string_view entries) {
-  if (entries.empty()) return false;
   {
     const auto lock = queue_.lock_shared();
+    if (!queue_.closed().empty()) return core::fail(core::Errc::unavailable, queue_.closed());
+    if (entries.empty()) return false;
     Segment* open = queue_.open();
-    if (open && queue_.closed().empty() && open->has_room_for(entries)) {
+    if (open && open->has_room_for(entries)) {
       open->append(entries);
       return false;
     }

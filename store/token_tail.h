@@ -78,7 +78,8 @@ class TokenTail {
   explicit TokenTail(const Limits& limits);
 
   // Whole entries, in the order of their keys, behind all that were appended before. True: a
-  // segment was sealed, so there is something to hand over. Errc::unavailable after close().
+  // segment was sealed, so there is something to hand over. Errc::unavailable after close(), also
+  // for none.
   [[nodiscard]] core::Result<bool> append(std::string_view entries);
   // After `bytes` were appended, by the same thread: where segments fill faster than they are
   // handed over it waits as store/hand_over_pace.h says, or until they have caught up.

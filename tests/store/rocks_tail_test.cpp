@@ -24,6 +24,7 @@
 
 #include "store/journal.h"
 #include "store/meta.h"
+#include "store/rocks_tuning.h"
 #include "tests/store/rocks_fixture.h"
 #include "tests/support/memory_database.h"
 
@@ -343,6 +344,17 @@ TEST_F(RocksTailTest, ATokenThatCameOutOfOrderIsRemovedLikeAnyOther) {
     ASSERT_TRUE(database->compact());
     if (std::string_view(when) == "in a table") open();
   }
+}
+
+TEST(FirstLevelOfTokens, GrowsUpwardsWithTheLastOne) {
+  constexpr std::uint64_t kGiB = 1U << 30;
+  const RocksOptions options;  // segments of 64 MiB
+  EXPECT_EQ(first_level_of_tokens(options, 0), 6);
+  EXPECT_EQ(first_level_of_tokens(options, kGiB), 6);
+  EXPECT_EQ(first_level_of_tokens(options, kGiB + 1), 5);
+  EXPECT_EQ(first_level_of_tokens(options, 4 * kGiB), 5);
+  EXPECT_EQ(first_level_of_tokens(options, 5 * kGiB), 4);
+  EXPECT_EQ(first_level_of_tokens(options, UINT64_MAX), 1);
 }
 
 // Their removals lay in levels that a store of this size does not use now.

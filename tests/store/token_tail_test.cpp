@@ -179,6 +179,7 @@ TEST_F(TokenTailTest, AClosedTailTakesNothingMoreAndKeepsWhatItHas) {
   committing.join();
   EXPECT_EQ(tail.closed(), "the disk is full");
   EXPECT_FALSE(tail.append(entry(31, "")));
+  EXPECT_FALSE(tail.append("")) << "so that nothing else is committed either";
   EXPECT_EQ(presence(29), Presence::present);
 }
 
