@@ -16,6 +16,7 @@
 #include <shared_mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/error.h"
 
@@ -58,12 +59,11 @@ class HandOverQueue {
 
   // --- With the lock held exclusively.
 
-  void seal() noexcept { has_open_ = false; }
   // Seals the open piece and opens another one: the memory of an old one for which `fits(piece)`
   // holds, else of `make()`. Waits while it is full. Errc::unavailable once it is closed.
   template <class Fits, class Make>
   [[nodiscard]] core::Result<Piece*> open_next(Lock& lock, Fits&& fits, Make&& make) {
-    seal();
+    has_open_ = false;
     changed_.wait(lock, [&] { return !is_full() || !closed_.empty(); });
     if (!closed_.empty()) return core::fail(core::Errc::unavailable, closed_);
     if (spare_ && fits(*spare_)) {
@@ -83,6 +83,19 @@ class HandOverQueue {
 
   // --- Takes the lock.
 
+  // What is here, oldest first.
+  [[nodiscard]] std::vector<std::shared_ptr<const Piece>> all() const {
+    const SharedLock held = lock_shared();
+    return {pieces_.begin(), pieces_.end()};
+  }
+  void seal() noexcept {
+    const Lock held = lock();
+    has_open_ = false;
+  }
+  [[nodiscard]] std::size_t count_sealed() const {
+    const SharedLock held = lock_shared();
+    return sealed();
+  }
   // What begin() gave is in the tables: it is dropped, here and in `piece`.
   void finish(std::shared_ptr<const Piece>& piece) {
     std::shared_ptr<Piece> dropped;

@@ -125,21 +125,6 @@ bool TokenRemovals::contains(std::string_view key) const {
   return std::ranges::any_of(queue_.pieces(), [&](const auto& set) { return set->contains(key); });
 }
 
-std::vector<std::shared_ptr<const TokenRemovals::Set>> TokenRemovals::sets() const {
-  const auto lock = queue_.lock_shared();
-  return {queue_.pieces().begin(), queue_.pieces().end()};
-}
-
-void TokenRemovals::seal() {
-  const auto lock = queue_.lock();
-  queue_.seal();
-}
-
-std::size_t TokenRemovals::sealed_sets() const {
-  const auto lock = queue_.lock_shared();
-  return queue_.sealed();
-}
-
 std::shared_ptr<const TokenRemovals::Set> TokenRemovals::begin_hand_over() {
   const auto lock = queue_.lock();
   return queue_.begin();

@@ -67,11 +67,11 @@ class TokenRemovals {
   // sealed, so there is something to hand over. Errc::unavailable after close().
   [[nodiscard]] core::Result<bool> add(std::string_view keys);
   [[nodiscard]] bool contains(std::string_view key) const;
-  [[nodiscard]] std::vector<std::shared_ptr<const Set>> sets() const;
+  [[nodiscard]] std::vector<std::shared_ptr<const Set>> sets() const { return queue_.all(); }
 
   // So that all that is here can be handed over.
-  void seal();
-  [[nodiscard]] std::size_t sealed_sets() const;
+  void seal() noexcept { queue_.seal(); }
+  [[nodiscard]] std::size_t sealed_sets() const { return queue_.count_sealed(); }
   // The oldest sealed set; none: nullptr. Its keys go into a table, and only then
   // finish_hand_over() may be called, which drops it, here and in `set`.
   [[nodiscard]] std::shared_ptr<const Set> begin_hand_over();

@@ -177,21 +177,6 @@ TokenTail::Presence TokenTail::get(std::string_view key, std::string& value) con
   return Presence::absent;
 }
 
-std::vector<std::shared_ptr<const TokenTail::Segment>> TokenTail::segments() const {
-  const auto lock = queue_.lock_shared();
-  return {queue_.pieces().begin(), queue_.pieces().end()};
-}
-
-void TokenTail::seal() {
-  const auto lock = queue_.lock();
-  queue_.seal();
-}
-
-std::size_t TokenTail::sealed_segments() const {
-  const auto lock = queue_.lock_shared();
-  return queue_.sealed();
-}
-
 std::shared_ptr<const TokenTail::Segment> TokenTail::begin_hand_over() {
   const auto lock = queue_.lock();
   auto segment = queue_.begin();

@@ -91,11 +91,13 @@ class TokenTail {
   enum class Presence : std::uint8_t { absent, present, removed };
   [[nodiscard]] Presence get(std::string_view key, std::string& value) const;
   // What is here, oldest first.
-  [[nodiscard]] std::vector<std::shared_ptr<const Segment>> segments() const;
+  [[nodiscard]] std::vector<std::shared_ptr<const Segment>> segments() const {
+    return queue_.all();
+  }
 
   // So that all that is here can be handed over.
-  void seal();
-  [[nodiscard]] std::size_t sealed_segments() const;
+  void seal() noexcept { queue_.seal(); }
+  [[nodiscard]] std::size_t sealed_segments() const { return queue_.count_sealed(); }
   // The oldest sealed segment; none: nullptr. Its entries that are not removed go into a table, and
   // only then finish_hand_over() may be called, which drops it, here and in `segment`.
   [[nodiscard]] std::shared_ptr<const Segment> begin_hand_over();

@@ -545,8 +545,7 @@ constexpr Setting kSettings[] = {
      .kind = Kind::bytes,
      .fallback = "64MiB",
      .help = "Memory for new tokens before they are written in bulk, and half as much for "
-             "removals; four "
-             "times as much while the disk cannot keep up",
+             "removals; four times as much while the disk cannot keep up",
      .target = TARGET(write_buffer_bytes),
      .least = kMiB,
      .greatest = kGiB},
