@@ -27,6 +27,11 @@ void Mailbox::post(MessageList&& messages) noexcept {
   post_chain(reversed, oldest);
 }
 
+void Mailbox::post(MessageStack&& messages) noexcept {
+  if (messages.empty()) return;
+  post_chain(std::exchange(messages.newest_, nullptr), messages.oldest_);
+}
+
 void Mailbox::post_chain(Message* newest, Message* oldest) noexcept {
   Message* seen = newest_.load(std::memory_order_relaxed);
   do {

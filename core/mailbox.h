@@ -52,6 +52,28 @@ class MessageList {
   Message* tail_ = nullptr;
 };
 
+// Likewise, but newest first, as a mailbox holds them: whoever gathers messages one by one so hands
+// them over without touching each of them once more.
+class MessageStack {
+ public:
+  void push(Message& message) noexcept {
+    message.next = newest_;
+    if (!newest_) oldest_ = &message;
+    newest_ = &message;
+  }
+  Message* pop() noexcept {
+    Message* newest = newest_;
+    if (newest) newest_ = newest->next;
+    return newest;
+  }
+  [[nodiscard]] bool empty() const noexcept { return newest_ == nullptr; }
+
+ private:
+  friend class Mailbox;
+  Message* newest_ = nullptr;
+  Message* oldest_ = nullptr;  // while there is a newest one
+};
+
 // How a sleeping owner is woken; called by the posting thread.
 class Waker {
  public:
@@ -71,6 +93,7 @@ class Mailbox {
   void post(Message& message) noexcept;
   // Any thread. One atomic step for the whole run, whose order is kept.
   void post(MessageList&& messages) noexcept;
+  void post(MessageStack&& messages) noexcept;
 
   // Owner. Everything that waits, oldest first.
   [[nodiscard]] MessageList take() noexcept;

@@ -16,7 +16,7 @@ namespace tokend::core {
 
 class Outbox {
  public:
-  static constexpr std::size_t kReceiversMax = 8;
+  static constexpr std::size_t kReceiversMax = 20;
 
   // The receiver gets it at the next flush(), in order.
   void put(Mailbox& receiver, Message& message) noexcept {

@@ -4,8 +4,8 @@
 
 namespace tokend::store {
 
-Broadcast::Broadcast(std::span<Replica* const> replicas, core::Mailbox& committer)
-    : committer_(committer),
+Broadcast::Broadcast(std::span<Replica* const> replicas, core::Mailbox& owner)
+    : owner_(owner),
       links_(replicas.size()) {
   deliver = &came_back;
   for (std::size_t core = 0; core < links_.size(); ++core) {
@@ -46,10 +46,10 @@ void Broadcast::acknowledge() noexcept {
   // Acquire, for the last: every core's caches are clean before any answer leaves.
   if (awaited_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   for (Link& link : links_) link.notice.replica->home().post(std::move(link.waiting));
-  committer_.post(*this);
+  owner_.post(*this);
 }
 
-// Broadcasts are taken by the committer when it sorts its messages, never delivered.
+// Broadcasts are taken by their owner when it sorts its messages, never delivered.
 void Broadcast::came_back(core::Message&) noexcept { CHECK(false); }
 
 }  // namespace tokend::store

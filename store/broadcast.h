@@ -1,18 +1,20 @@
 #pragma once
 // What one batch revoked or changed, told to every core before anybody is told that it is done.
 //
-// Operation: the committer fills a Broadcast and posts one notice to every core. Each core applies
+// Operation: whoever writes a batch, the committer or a shard, fills a Broadcast, and the committer
+// posts one notice to every core. Each core applies
 // all of it to its caches, then acknowledges. The core that acknowledges last sends the operations
-// that waited for it home, and the Broadcast itself back to the committer. So when an operation's
+// that waited for it home, and the Broadcast itself back to its owner. So when an operation's
 // continuation runs, no core's cache holds the old state (ARCHITECTURE.md, invariant 3).
 //
-// Concurrency: written by the committer between take-out and post; read-only for the cores from
-// then on; the one atomic is the count of cores still awaited. No core waits for another: a core
-// acknowledges in the turn in which it takes the notice, also while it drains; but where floors
-// were raised, when it has swept its cache, a few dozen turns later (store/cache_sweep.h).
+// Concurrency: written by its owner, then the committer, between take-out and post; read-only for
+// the cores from then on; the one atomic is the count of cores still awaited. No core waits for
+// another: a core acknowledges in the turn in which it takes the notice, also while it drains; but
+// where floors were raised, when it has swept its cache, a few dozen turns later
+// (store/cache_sweep.h).
 //
-// Limits: the committer owns a fixed number of Broadcasts (CommitterOptions::broadcasts_max) and
-// starts no batch without a free one.
+// Limits: the committer and each shard own a fixed number of Broadcasts
+// (CommitterOptions::broadcasts_max) and start no batch without a free one.
 
 #include <atomic>
 #include <cstddef>
@@ -45,9 +47,9 @@ class Replica {
 
 class Broadcast : public core::Message {
  public:
-  Broadcast(std::span<Replica* const> replicas, core::Mailbox& committer);
+  Broadcast(std::span<Replica* const> replicas, core::Mailbox& owner);
 
-  // ---- The committer's, before post(). ----
+  // ---- Its owner's, then the committer's, before post(). ----
   std::vector<Locator> removed_tokens;
   std::vector<UserId> changed_users;
   bool permissions_changed = false;
@@ -80,7 +82,7 @@ class Broadcast : public core::Message {
   }
   void acknowledge() noexcept;
 
-  // Its address in Message::deliver is how the committer tells a Broadcast that came back.
+  // Its address in Message::deliver is how its owner tells a Broadcast that came back.
   static void came_back(core::Message& message) noexcept;
 
  private:
@@ -93,7 +95,7 @@ class Broadcast : public core::Message {
     core::MessageList waiting;
   };
 
-  core::Mailbox& committer_;
+  core::Mailbox& owner_;
   std::vector<Link> links_;  // one for each core
   bool empty_ = true;
   std::atomic<std::size_t> awaited_{0};

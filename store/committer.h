@@ -9,12 +9,14 @@
 // Operations that revoke nothing go home at once, one list for each core. Those that revoke or
 // change what caches hold wait in a Broadcast until every core has dropped the old state.
 //
-// The committer mints the tokens itself: it is the one place where the order of issue is decided,
+// The committer mints the tokens itself, or where it was given shards these do most of it, in its
+// order (store/issuing_shard.h): it is the one place where the order of issue is decided,
 // so the order of locators is the order of commits, "revoke everything" is simply the next locator,
 // the limit of tokens has no ties, and inserts go to the tail of the database.
 //
-// Concurrency: mailbox().post() from any thread; healthy(), last_issued_ms() and failure() from any
-// thread; everything else on one thread, CommitterThread's or a simulator's.
+// Concurrency: mailbox_for() and post() to it from any thread; healthy(), last_issued_ms() and
+// failure() from any thread; everything else on one thread, CommitterThread's or a simulator's,
+// but for what a shard does on its own.
 //
 // Limits: CommitterOptions, Database::submissions_max(). A failed commit is final: everything after
 // it is answered with Errc::unavailable until a restart, because what the disk holds is no longer
@@ -25,6 +27,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,6 +39,7 @@
 #include "store/database.h"
 #include "store/idempotency.h"
 #include "store/issuing_policy.h"
+#include "store/issuing_shard.h"
 #include "store/permission.h"
 #include "store/revocation_floors.h"
 #include "store/setting.h"
@@ -58,8 +62,10 @@ struct CommitterOptions {
   std::size_t overlapping_operations_min = 64;
   std::size_t broadcasts_max = 64;       // batches whose invalidations are not yet acknowledged
   std::size_t tokens_per_user_max = 50;  // dated ones; the oldest beyond it are dropped
-  std::size_t indexed_tokens_max = 256U << 20;     // live dated tokens of the whole store
-  std::size_t indexed_users_max = 64U << 20;       // users with live tokens, or recently issued for
+  // Live dated tokens of the whole store, and users with such or recently issued for. Of both each
+  // shard may issue up to an equal share.
+  std::size_t indexed_tokens_max = 256U << 20;
+  std::size_t indexed_users_max = 64U << 20;
   std::size_t personal_tokens_per_user_max = 100;  // at most kPersonalTokensMax
   // How long a request may be repeated with its Idempotency-Key, from the first on.
   std::int64_t idempotency_window_ms = kIdempotencyWindowMsDefault;
@@ -74,11 +80,19 @@ struct CommitterOptions {
   std::size_t records_loaded_at_open_max = kRecordsLoadedAtOpenMax;
 };
 
+inline constexpr std::size_t kIssuingShardsMax = 16;
+
 struct CommitterParts {
   Database& database;
   const core::Clock& clock;
   core::Waker& waker;   // of the thread that steps
   RandomBytes& random;  // the stepping thread's own
+  // None: the committer issues. Else likewise of the thread that steps each shard.
+  struct Shard {
+    core::Waker& waker;
+    RandomBytes& random;
+  };
+  std::vector<Shard> shards = {};  // at most kIssuingShardsMax
 };
 
 class Committer {
@@ -95,10 +109,15 @@ class Committer {
   [[nodiscard]] std::uint32_t attach(Replica& replica);
 
   [[nodiscard]] core::Mailbox& mailbox() noexcept;
+  // Where an operation is to be left: there, or with the shard of its user.
+  [[nodiscard]] core::Mailbox& mailbox_for(const Write& operation) noexcept;
+  // Each to be stepped by a thread of its own, until it is idle; it leaves before the committer is
+  // stepped for the last time.
+  [[nodiscard]] std::span<const std::unique_ptr<IssuingShard>> shards() noexcept;
   // Begins one batch and answers those that are durable. False: there was nothing to do; what is
-  // under way or comes back (a Broadcast) ends wait().
+  // under way or comes back (a Broadcast, a shard's word) ends wait().
   bool step() noexcept;
-  // No batch is under way.
+  // No batch is under way, and no shard is waited for.
   [[nodiscard]] bool idle() const noexcept;
   // Until a batch may be durable or interrupt() is called, from any thread, also earlier.
   void wait() noexcept;
@@ -132,6 +151,7 @@ class Committer {
     std::uint64_t broadcasts = 0;
   };
   [[nodiscard]] const Counters& counters() const noexcept;
+  // While no shard issues.
   [[nodiscard]] std::size_t indexed_tokens() const noexcept;
 
  private:

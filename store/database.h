@@ -82,9 +82,9 @@ class Database {
 
   [[nodiscard]] virtual std::unique_ptr<Batch> make_batch() const = 0;
   // Begins to make the batch durable: all of it or nothing. The batch must stay as it is until it
-  // was collected. With fewer than submissions_max() under way. A failure of this call or of
-  // collect() is final: every later one fails with Errc::unavailable, because what the disk holds
-  // is no longer known.
+  // was collected, or a call has failed. With fewer than submissions_max() under way. A failure of
+  // this call or of collect() is final: every later one fails with Errc::unavailable, because what
+  // the disk holds is no longer known.
   [[nodiscard]] virtual core::Result<void> submit(Batch& batch) = 0;
   // True: the oldest batch under way has become durable and visible. Does not wait for the disk.
   [[nodiscard]] virtual core::Result<bool> collect() = 0;

@@ -30,7 +30,7 @@ inline constexpr std::int64_t kPolicyWindowMsMax = kRateLimiterWindowMsMax;
 struct IssuingPolicy {
   // A target must have a role, and none but these. Empty set: nobody. None: anybody.
   std::optional<RoleSet> target_roles = std::nullopt;
-  // No target that is an admin, or could make itself one (WriteRules::leads_to_admin).
+  // No target that is an admin, or could make itself one (TokenIssuer::leads_to_admin).
   bool exclude_admins = false;
   std::int64_t lifetime_ms_max = 0;  // 0: none
   // So many tokens in a window, for each issuer; both 0: any number.

@@ -26,6 +26,8 @@ using core::fail;
 using core::Result;
 
 constexpr std::uint64_t kWakeTag = UINT64_MAX;
+constexpr unsigned kRingEntries = 16;
+static_assert(kJournalWritesMax < kRingEntries, "and the wake-up");
 
 core::Error write_error(int error) {
   return {Errc::unavailable, core::with_errno("a write of the journal failed", error)};
@@ -84,7 +86,7 @@ struct Journal::Impl {
 Result<void> Journal::Impl::open_ring() {
   wake_event = Descriptor(eventfd(0, EFD_CLOEXEC));
   if (!wake_event.valid()) return fail(Errc::io, core::with_errno("eventfd", errno));
-  return ring.open({.submissions = 16, .completions = 64, .single_thread = false});
+  return ring.open({.submissions = kRingEntries, .completions = 64, .single_thread = false});
 }
 
 Result<void> Journal::Impl::recover(std::vector<std::unique_ptr<JournalFile>>& files, bool expected,
@@ -131,8 +133,8 @@ Result<void> Journal::Impl::recover(std::vector<std::unique_ptr<JournalFile>>& f
 Result<std::unique_ptr<Journal>> Journal::open(const JournalOptions& options,
                                                const JournalMark& mark, bool expected,
                                                const Replay& replay) {
-  CHECK(options.writes_max > 0 && options.file_bytes % kJournalBlockBytes == 0 &&
-        options.file_bytes > 0);
+  CHECK(options.writes_max > 0 && options.writes_max <= kJournalWritesMax &&
+        options.file_bytes % kJournalBlockBytes == 0 && options.file_bytes > 0);
   auto impl = std::make_unique<Impl>(options);
   impl->mark = mark;
   if (auto opened = impl->open_ring(); !opened) return std::unexpected(opened.error());

@@ -38,10 +38,12 @@
 
 namespace tokend::store {
 
+inline constexpr std::size_t kJournalWritesMax = 12;
+
 struct JournalOptions {
   std::string directory;
   std::size_t file_bytes = 16U << 20;  // a multiple of 4 KiB
-  std::size_t writes_max = 4;          // under way at once
+  std::size_t writes_max = 4;          // under way at once; at most kJournalWritesMax
   bool accept_damage = false;          // go on with what lies before; see Journal::damage()
   const std::atomic<bool>* writes_fail = nullptr;  // tests inject failures here
 };

@@ -1,5 +1,6 @@
 #pragma once
-// Where locators come from: strictly increasing, whatever the clock does. The committer's.
+// Where locators come from: strictly increasing, whatever the clock does. The committer's; parts of
+// it are whoever's they were set apart for.
 
 #include <cstdint>
 
@@ -34,6 +35,18 @@ class LocatorSource {
       ++sequence_;
     }
     return last();
+  }
+  // The `count` locators behind the next one, for somebody else's next() with the same moment; they
+  // come from no other source, and what next() returns here from now on is greater.
+  [[nodiscard]] LocatorSource set_apart(std::int64_t now_ms, std::uint32_t count) noexcept {
+    static_cast<void>(next(now_ms));
+    if (count > UINT32_MAX - sequence_) {
+      ++last_ms_;
+      sequence_ = 0;
+    }
+    const LocatorSource apart = *this;
+    sequence_ += count;
+    return apart;
   }
   [[nodiscard]] Locator last() const noexcept { return Locator::make(last_ms_, shard_, sequence_); }
 

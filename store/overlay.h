@@ -3,8 +3,9 @@
 // what the committer reads while it writes. Only what it reads back is kept here (users, names,
 // e-mails, parts of keyed requests); tokens are written and never read.
 //
-// Concurrency: the committer's thread. A change is kept until its batch is visible in the database;
-// batches that only issue, without keys, cost nothing here.
+// Concurrency: the committer's thread; while it changes nothing, get() from any. A change is kept
+// until its batch is visible in the database, or with shards until the committer's next batch after
+// that; batches that only issue, without keys, cost nothing here.
 
 #include <cstdint>
 #include <optional>
@@ -28,7 +29,8 @@ class Overlay {
   }
 
   // Found::yes or Found::no.
-  [[nodiscard]] core::Result<Found> get(Family family, std::string_view key, std::string& value) {
+  [[nodiscard]] core::Result<Found> get(Family family, std::string_view key,
+                                        std::string& value) const {
     if (!changes_.empty()) {
       const auto change = changes_.find(name_of(family, key));
       if (change != changes_.end()) {

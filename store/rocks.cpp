@@ -149,12 +149,13 @@ std::uint64_t RocksDatabase::bytes_of(Family family) const {
 }
 
 std::unique_ptr<Batch> RocksDatabase::make_batch() const {
-  return std::make_unique<RocksBatch>(impl_->families, impl_->last_token_key);
+  return std::make_unique<RocksBatch>(impl_->families);
 }
 
 Result<void> RocksDatabase::submit(Batch& batch) {
   if (impl_->failed) return fail(Errc::unavailable, "an earlier commit failed");
   auto& rocks = static_cast<RocksBatch&>(batch);
+  rocks.place_behind(impl_->last_token_key);
   const auto took_file = impl_->journal->append(rocks.seal());
   if (!took_file) {
     impl_->failed = true;

@@ -36,7 +36,7 @@ struct RocksOptions {
   std::size_t token_segment_bytes = 64U << 20;
   std::size_t journal_bytes_max = 256U << 20;  // beyond it a checkpoint is made
   std::size_t journal_file_bytes = 16U << 20;
-  std::size_t journal_writes_max = 4;  // under way at once
+  std::size_t journal_writes_max = 4;  // under way at once; at most kJournalWritesMax
   int background_jobs_max = 2;
   // Expired tokens stay readable for this long, so that a clock that ran ahead for a while
   // destroys nothing.

@@ -34,16 +34,12 @@ inline std::string_view view(const rocksdb::Slice& bytes) noexcept {
 class RocksBatch final : public Batch {
  public:
   using Families = std::vector<rocksdb::ColumnFamilyHandle*>;
-  // `last_key`: the greatest key for the tail that any batch was given; all share it.
-  RocksBatch(const Families& families, std::string& last_key)
-      : families_(families),
-        last_key_(last_key) {
-    clear();
-  }
+  explicit RocksBatch(const Families& families) : families_(families) { clear(); }
 
   // A status other than ok means a bug: these fail only on unknown families and absurd sizes.
   void put(Family family, std::string_view key, std::string_view value) override {
-    // What does not fit into the order of issue is RocksDB's, as in all other families.
+    // What does not fit into the order of issue is RocksDB's, as in all other families; whether it
+    // fits behind other batches shows when the batch gets its place (place_behind()).
     if (family == Family::tokens && key.size() == TokenTail::kKeyBytes && key > last_key_ &&
         value.size() <= TokenTail::kValueBytesMax) {
       TokenTail::append_entry(bytes_, key, value);
@@ -65,6 +61,7 @@ class RocksBatch final : public Batch {
     removed_.clear();
     rest_.Clear();
     entries_ = 0;
+    last_key_.clear();
   }
   [[nodiscard]] std::size_t count() const noexcept override {
     return entries_ + removed_.size() / TokenTail::kKeyBytes +
@@ -72,6 +69,21 @@ class RocksBatch final : public Batch {
   }
   [[nodiscard]] std::size_t bytes() const noexcept override {
     return bytes_.size() + removed_.size() + rest_.GetDataSize();
+  }
+
+  // Before seal(): `last_key` is the greatest key for the tail of all batches before this one, and
+  // then of this one too. What is not above it becomes RocksDB's.
+  void place_behind(std::string& last_key) {
+    std::size_t lower = kHeadBytes;
+    while (lower < bytes_.size()) {
+      const TokenTail::Entry entry = TokenTail::Entry::read(std::string_view(bytes_).substr(lower));
+      if (entry.key > last_key) break;
+      CHECK(rest_.Put(handle(Family::tokens), slice(entry.key), slice(entry.value)).ok());
+      lower += entry.bytes();
+      --entries_;
+    }
+    if (lower > kHeadBytes) bytes_.erase(kHeadBytes, lower - kHeadBytes);
+    if (entries_ > 0) last_key = last_key_;
   }
 
   // For the journal; valid until the batch is cleared. Nothing may be put or removed after it.
@@ -128,7 +140,7 @@ class RocksBatch final : public Batch {
   }
 
   const Families& families_;
-  std::string& last_key_;
+  std::string last_key_;  // of the entries
   std::string bytes_;
   std::size_t entries_ = 0;
   std::size_t entries_bytes_ = 0;

@@ -83,7 +83,7 @@ struct RocksDatabase::Impl {
   // The committing thread's.
   std::string removed_from_tables;  // room for a batch's
   std::deque<RocksBatch*> under_way;
-  std::string last_token_key;  // the greatest that was put into a batch
+  std::string last_token_key;  // the greatest that went to the tail
   bool failed = false;
 
   std::unique_ptr<Journal> journal;

@@ -95,8 +95,9 @@ Result<void> RocksDatabase::Impl::replay_journal() {
 }
 
 Result<void> RocksDatabase::Impl::replay(std::string_view payload) {
-  RocksBatch batch(families, last_token_key);
+  RocksBatch batch(families);
   if (!batch.read(payload)) return fail(Errc::corrupt, "a batch of the journal does not decode");
+  batch.place_behind(last_token_key);
   static_cast<void>(batch.seal());
   if (auto applied_batch = apply(batch); !applied_batch) return applied_batch;
   // Of the tail's as well: the table of a former life may hold the token already.
@@ -105,7 +106,7 @@ Result<void> RocksDatabase::Impl::replay(std::string_view payload) {
 }
 
 Result<void> RocksDatabase::Impl::write_empty_frame() {
-  RocksBatch nothing(families, last_token_key);
+  RocksBatch nothing(families);
   if (auto begun = journal->append(nothing.seal()); !begun) {
     return std::unexpected(std::move(begun).error());
   }

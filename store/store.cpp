@@ -186,7 +186,7 @@ const IssueToken* Store::Impl::issue_behind(const core::Message& message) noexce
 void Store::Impl::write(Write& operation) noexcept {
   adopt(operation);
   operation.deliver = &on_written;
-  core::Mailbox& committer = parts.committer.mailbox();
+  core::Mailbox& committer = parts.committer.mailbox_for(operation);
   if (parts.outbox) {
     parts.outbox->put(committer, operation);
   } else {

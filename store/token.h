@@ -39,8 +39,8 @@ using TokenKey = std::array<std::uint8_t, kTokenKeyBytes>;
 }
 
 // 48 bits of milliseconds since the epoch, 16 bits of shard, 32 bits of sequence, big-endian: the
-// order of the bytes is the order of issue. Made by the committer only, strictly increasing,
-// whatever the clock does.
+// order of the bytes is the order of issue. Made by the committer, or out of what it set apart,
+// strictly increasing, whatever the clock does.
 struct Locator {
   std::array<std::uint8_t, 12> bytes{};
 

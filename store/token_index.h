@@ -2,7 +2,7 @@
 // Which dated tokens each user holds, in order of issue: what the limit of tokens is decided by.
 // Derived from the database, held in memory only, rebuilt at start, and of a large store after it.
 //
-// Concurrency: the committer's thread.
+// Concurrency: that of its issuer (store/token_issuer.h).
 // Always true: a user's entries ascend by locator; a user who is not in the index holds no live
 // dated token, but for those that a start has yet to load; an entry goes at the latest when its
 // user is next issued for, or when the sweep comes by after its expiry. Limits: Limits, but for
@@ -54,9 +54,10 @@ class TokenIndex {
   // tokens.
   [[nodiscard]] bool add(const UserId& user, const Locator& locator, std::int64_t expires_ms,
                          std::int64_t now_ms, std::vector<Locator>& dropped);
-  // Takes in a token wherever it belongs among the user's others; the user need not be known.
-  // Appends to `dropped` what is then beyond the limit of a user, perhaps the token itself. The
-  // limits of tokens and users it passes: whatever exists is counted.
+  // Takes in a token wherever it belongs among the user's others; the user need not be known:
+  // whether it may be issued for is asked when somebody wants to, because a deleted user's tokens
+  // may still be there. Appends to `dropped` what is then beyond the limit of a user, perhaps the
+  // token itself. The limits of tokens and users it passes: whatever exists is counted.
   void insert(const UserId& user, const Locator& locator, std::int64_t expires_ms,
               std::int64_t now_ms, std::vector<Locator>& dropped);
   void remove(const UserId& user, const Locator& locator) noexcept;

@@ -1,6 +1,7 @@
 #pragma once
-// What a core asks the committer to write, or what only the committer's index knows. It is durable
-// before the continuation runs; revocations are acknowledged by all cores as well.
+// What a core asks the committer, or one of its shards, to write, or what only the committer's
+// index knows. It is durable before the continuation runs; revocations are acknowledged by all
+// cores as well.
 
 #include <array>
 #include <cstddef>

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,13 +26,15 @@
 #include "store/idempotency.h"
 #include "store/issuing_policy.h"
 #include "store/locator_source.h"
-#include "store/overlay.h"
 #include "store/personal_token.h"
 #include "store/revocation_floors.h"
 #include "store/setting.h"
 #include "store/token_index.h"
+#include "store/token_issuer.h"
 #include "store/token_load.h"
+#include "store/token_writes.h"
 #include "store/write_operation.h"
+#include "store/write_state.h"
 
 namespace tokend::store {
 
@@ -48,8 +51,9 @@ struct WriteRulesOptions {
 
 class WriteRules {
  public:
+  // `issuers_random`: an issuer for each, of its own; one at least.
   WriteRules(Database& database, const Identity& identity, RandomBytes& random,
-             const WriteRulesOptions& options);
+             std::span<RandomBytes* const> issuers_random, const WriteRulesOptions& options);
 
   // Reads the state that is kept in memory; the index perhaps only begins so (token_load()).
   // Blocking.
@@ -68,22 +72,28 @@ class WriteRules {
   // of what has expired.
   void finish_batch();
   // The batches up to this one are durable and visible.
-  void end_batch(std::uint64_t number) noexcept { overlay_.forget(number); }
+  void end_batch(std::uint64_t number) noexcept { state_.overlay.forget(number); }
 
-  [[nodiscard]] const PermissionTable& permissions() const noexcept { return permissions_; }
-  [[nodiscard]] const IssuingPolicies& policies() const noexcept { return policies_; }
-  [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
+  [[nodiscard]] const PermissionTable& permissions() const noexcept { return state_.permissions; }
+  [[nodiscard]] const IssuingPolicies& policies() const noexcept { return state_.policies; }
+  [[nodiscard]] const Settings& settings() const noexcept { return state_.settings; }
   // Never none.
   [[nodiscard]] const SharedFloors& floors() const noexcept { return floors_; }
   [[nodiscard]] Locator last_locator() const noexcept { return locators_.last(); }
-  [[nodiscard]] const TokenIndex& index() const noexcept { return index_; }
+  [[nodiscard]] LocatorSource& locators() noexcept { return locators_; }
+  // Each for its share of the users.
+  [[nodiscard]] std::span<const std::unique_ptr<TokenIssuer>> issuers() const noexcept {
+    return issuers_;
+  }
+  // While no issuer issues.
+  [[nodiscard]] std::size_t indexed_tokens() const noexcept;
+  [[nodiscard]] std::size_t indexed_users() const noexcept;
   // While tokens are missing in the index; else none.
   [[nodiscard]] const TokenLoad* token_load() const noexcept { return load_.get(); }
 
  private:
   using Outcome = std::expected<void, core::Errc>;
 
-  Outcome issue(IssueToken& operation, Broadcast& broadcast);
   Outcome revoke(RevokeToken& operation, Broadcast& broadcast);
   Outcome collect(CollectTokens& operation);
   Outcome update(UpdatePermissions& operation, Broadcast& broadcast);
@@ -102,10 +112,6 @@ class WriteRules {
 
   // store/write_rules_policies.cpp.
   Outcome update(UpdatePolicies& operation, Broadcast& broadcast);
-  // Of an issuer whom policies bind. Cuts `lifetime_ms` where none was asked for.
-  Outcome keep_bounds(IssueToken& operation, std::int64_t& lifetime_ms);
-  // Whether a holder of these roles is an admin or can make itself one.
-  [[nodiscard]] bool leads_to_admin(RoleSet roles) const noexcept;
   core::Result<void> load_policies();
 
   // store/write_rules_revocations.cpp.
@@ -146,13 +152,14 @@ class WriteRules {
     return load_ ? 0 : tokens_revoked_;
   }
 
-  // Sets operation.broken_bound.
-  Outcome may_be_issued(IssueToken& operation);
-  [[nodiscard]] std::expected<User, core::Errc> read_user(const UserId& id);
+  [[nodiscard]] TokenIssuer& issuer_of(const UserId& user) noexcept {
+    return *issuers_[issuers_count_ == 1 ? 0 : shard_of(user, issuers_count_)];
+  }
+  // Of what all issuers have together, rounded up: users spread evenly by their ids.
+  [[nodiscard]] std::size_t share_of_one(std::size_t all) const noexcept {
+    return (all + issuers_count_ - 1) / issuers_count_;
+  }
   [[nodiscard]] std::expected<bool, core::Errc> exists(Family family, std::string_view key);
-  void mint(IssueToken& operation);
-  void write_tokens();
-  void put_token(const IssueToken& issued);
   void remove_token(const Locator& locator, Broadcast& broadcast);
   [[nodiscard]] static bool is_active_admin(const User& user) noexcept {
     return user.active && user.roles.has(Role::admin);
@@ -171,28 +178,20 @@ class WriteRules {
   Database& database_;
   RandomBytes& random_;
   const WriteRulesOptions options_;
-  TokenCodec codec_;
+  const std::size_t issuers_count_;
 
   // In memory, true to the database.
   LocatorSource locators_;
-  TokenIndex index_;
+  WriteState state_;
+  std::vector<std::unique_ptr<TokenIssuer>> issuers_;
   std::unique_ptr<TokenLoad> load_;
-  PermissionTable permissions_;
-  IssuingPolicies policies_;
-  Settings settings_;
   SharedFloors floors_ = std::make_shared<const RevocationFloors>();
-  // The highest floor of everyone so far. It does not end with the floor: what is on its way here
-  // was admitted at some time before.
-  std::optional<Locator> revoked_everybodys_;
   std::uint64_t users_ = 0;
   std::uint64_t active_admins_ = 0;
 
   // Of the batch under way.
   Batch* batch_ = nullptr;
-  Overlay overlay_;
-  // These go into the batch at its end.
-  std::vector<const IssueToken*> issued_;  // ascending by locator
-  std::vector<Locator> removed_;
+  TokenWrites tokens_;
   // Keyed requests with items in the batch, and their names.
   std::vector<KeyedRequest*> keyed_;
   std::set<KeyedRequest::Name> keyed_names_;
@@ -209,7 +208,6 @@ class WriteRules {
 
   std::string value_;             // reused
   std::string audit_value_;       // reused
-  TokenRecord record_;            // reused
   std::vector<Locator> dropped_;  // reused
 };
 

@@ -47,8 +47,8 @@ WriteRules::Outcome WriteRules::begin_part(KeyedRequest& request) {
   if (is_looked_up && request.window_ends_ms != 0 && request.window_ends_ms <= now_ms_) {
     return std::unexpected(Errc::exists);
   }
-  const auto found =
-      overlay_.get(Family::idempotency, part_key(request.name, request.part.next_item), value_);
+  const auto found = state_.overlay.get(Family::idempotency,
+                                        part_key(request.name, request.part.next_item), value_);
   if (!found) return std::unexpected(found.error().code);
   if (*found == Found::yes) {
     const auto ends_ms = window_end_of_part(value_);
@@ -71,7 +71,6 @@ WriteRules::Outcome WriteRules::begin_part(KeyedRequest& request) {
 WriteRules::Outcome WriteRules::issue_keyed(IssueToken& operation, Broadcast& broadcast) {
   KeyedRequest& request = *operation.keyed;
   KeyedRequest::Part& part = request.part;
-  dropped_.clear();
   if (!part.stopped && !part.is_open) {
     if (const Outcome begun = begin_part(request); !begun) part.stopped = begun.error();
   }
@@ -81,7 +80,7 @@ WriteRules::Outcome WriteRules::issue_keyed(IssueToken& operation, Broadcast& br
     operation.broken_bound = part.broken_bound;
     return std::unexpected(*part.stopped);
   }
-  if (outcome) outcome = issue(operation, broadcast);
+  if (outcome) outcome = issuer_of(operation.user).issue(operation, broadcast);
   if (!outcome && !(request.keeps_refusals && is_of_the_item(operation, outcome.error()))) {
     // The parts have no gaps: what comes behind is as undecided as this one.
     part.stopped = outcome.error();
@@ -123,8 +122,8 @@ void WriteRules::write_parts() {
     if (part.count > 0) {
       value_.clear();
       encode_part(*request, value_);
-      overlay_.put(Family::idempotency, part_key(request->name, part.next_item - part.count),
-                   value_);
+      state_.overlay.put(Family::idempotency, part_key(request->name, part.next_item - part.count),
+                         value_);
     }
     part.count = 0;
     part.items.clear();

@@ -32,13 +32,13 @@ Result<void> WriteRules::load(std::int64_t now_ms) {
 Result<void> WriteRules::load_permissions() {
   for (std::size_t i = 0; i < kPermissionCount; ++i) {
     const auto permission = static_cast<Permission>(i);
-    permissions_[permission].roles = default_roles_of(permission);
+    state_.permissions[permission].roles = default_roles_of(permission);
     const auto found = database_.get(Family::permissions, id_of(permission), Reach::disk, value_);
     if (!found) return std::unexpected(found.error());
     if (*found != Found::yes) continue;
     const auto entry = decode_permission(value_);
     if (!entry) return fail(Errc::corrupt, "a permission's record does not decode");
-    permissions_[permission] = *entry;
+    state_.permissions[permission] = *entry;
   }
   return {};
 }
@@ -96,9 +96,14 @@ Result<void> WriteRules::load_tokens(std::int64_t now_ms) {
       });
   if (!scanned) return scanned;
   if (!outcome) return outcome;
+  // Of all issuers together, however unevenly their users hold tokens.
+  if (indexed_tokens() > options_.index.tokens_max || indexed_users() > options_.index.users_max) {
+    return fail(Errc::full, "the store holds more live tokens or users than the index may");
+  }
   if (rest) {
     load_->begin(*rest, locators_.bound());
-    index_.reserve(std::min<std::size_t>(users_, options_.index.users_max));
+    const std::size_t users = std::min<std::size_t>(users_, options_.index.users_max);
+    for (const auto& issuer : issuers_) issuer->index().reserve(share_of_one(users));
     // The records of some have been removed, and nobody else looks for their names.
     if (const auto cleaned = clean_personal_lists(*removals); !cleaned) return cleaned;
   } else {
@@ -124,12 +129,9 @@ Result<void> WriteRules::load_token(std::string_view key, std::string_view value
   if (record->kind == TokenKind::personal || record->expires_ms <= now_ms) return {};
   if (load_->judge(record->user, *locator) != TokenLoad::Verdict::alive) return {};
   dropped_.clear();
-  // Whether its user may be issued for is asked when somebody wants to: a deleted user's tokens may
-  // still be here.
-  if (!index_.learn(record->user, TokenIndex::UserState::unknown) ||
-      !index_.add(record->user, *locator, record->expires_ms, now_ms, dropped_)) {
-    return fail(Errc::full, "the store holds more live tokens or users than the index may");
-  }
+  issuer_of(record->user)
+      .index()
+      .insert(record->user, *locator, record->expires_ms, now_ms, dropped_);
   // Displaced because the limit was lowered. No cache exists yet that could hold them.
   for (const Locator& displaced : dropped_) removals.remove(Family::tokens, view_of(displaced));
   if (removals.count() >= kRemovedPerCommit) return commit_removals(removals);
@@ -151,7 +153,8 @@ WriteRules::Outcome WriteRules::index(IndexTokens& operation, Broadcast& broadca
   for (std::size_t i = 0; i < operation.tokens.size(); ++i) {
     for (std::size_t ahead = 1; ahead <= TokenIndex::kExpectedAhead; ++ahead) {
       if (i + ahead < operation.tokens.size()) {
-        index_.expect(operation.tokens[i + ahead].user, ahead);
+        const UserId& expected = operation.tokens[i + ahead].user;
+        issuer_of(expected).index().expect(expected, ahead);
       }
     }
     const UnindexedToken& token = operation.tokens[i];
@@ -160,7 +163,9 @@ WriteRules::Outcome WriteRules::index(IndexTokens& operation, Broadcast& broadca
       case TokenLoad::Verdict::dead: break;
       case TokenLoad::Verdict::orphaned: remove_token(token.locator, broadcast); break;
       case TokenLoad::Verdict::alive:
-        index_.insert(token.user, token.locator, token.expires_ms, now_ms_, dropped_);
+        issuer_of(token.user)
+            .index()
+            .insert(token.user, token.locator, token.expires_ms, now_ms_, dropped_);
         ++operation.indexed;
         break;
     }

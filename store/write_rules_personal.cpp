@@ -18,7 +18,7 @@ std::unexpected<Errc> failed(Errc code) noexcept { return std::unexpected(code);
 std::expected<std::vector<PersonalToken>, Errc> WriteRules::read_personal_tokens(
     const UserId& user, bool* had_revoked) {
   if (had_revoked) *had_revoked = false;
-  const auto found = overlay_.get(Family::personal_tokens, user.view(), value_);
+  const auto found = state_.overlay.get(Family::personal_tokens, user.view(), value_);
   if (!found) return failed(found.error().code);
   if (*found != Found::yes) return std::vector<PersonalToken>();
   auto tokens = decode_personal_tokens(value_);
@@ -31,17 +31,18 @@ std::expected<std::vector<PersonalToken>, Errc> WriteRules::read_personal_tokens
 
 void WriteRules::write_personal_tokens(const UserId& user,
                                        const std::vector<PersonalToken>& tokens) {
-  if (tokens.empty()) return overlay_.remove(Family::personal_tokens, user.view());
+  if (tokens.empty()) return state_.overlay.remove(Family::personal_tokens, user.view());
   value_.clear();
   encode(tokens, value_);
-  overlay_.put(Family::personal_tokens, user.view(), value_);
+  state_.overlay.put(Family::personal_tokens, user.view(), value_);
 }
 
 WriteRules::Outcome WriteRules::issue_personal(IssuePersonalToken& operation,
                                                Broadcast& broadcast) {
   using Refusal = IssuePersonalToken::Refusal;
   operation.refusal = Refusal::none;
-  if (const Outcome allowed = may_be_issued(operation); !allowed) return allowed;
+  TokenIssuer& issuer = issuer_of(operation.user);
+  if (const Outcome allowed = issuer.may_be_issued(operation); !allowed) return allowed;
   auto tokens = read_personal_tokens(operation.user);
   if (!tokens) return failed(tokens.error());
   const auto same = std::ranges::find(*tokens, operation.name, &PersonalToken::name);
@@ -64,7 +65,7 @@ WriteRules::Outcome WriteRules::issue_personal(IssuePersonalToken& operation,
   }
   operation.expires_ms = kNeverExpires;
   operation.locator = locators_.next(now_ms_);
-  mint(operation);
+  issuer.mint(operation);
   PersonalToken& token = tokens->emplace_back();
   token.locator = operation.locator;
   token.bypass_two_factor = operation.bypass_two_factor;

@@ -67,7 +67,7 @@ WriteRules::Outcome WriteRules::revoke(RevokeTokens& operation, Broadcast& broad
   }
   floors_ = std::move(floors);
   if (operation.issuer.empty()) {
-    revoked_everybodys_ = std::max(revoked_everybodys_.value_or(Locator{}), below);
+    state_.revoked_everybodys = std::max(state_.revoked_everybodys.value_or(Locator{}), below);
   }
   broadcast.floors = floors_;
   broadcast.raised_floors.push_back(floor);
@@ -82,11 +82,11 @@ WriteRules::Outcome WriteRules::remove(RemoveRevoked& operation, Broadcast& broa
       const Outcome removed = remove_personal_token(token.user, token.locator);
       if (!removed) return removed;
     } else {
-      index_.remove(token.user, token.locator);
+      issuer_of(token.user).index().remove(token.user, token.locator);
       if (load_) load_->note_removed(token.locator);
     }
     // Every core has dropped it and lets it in no more, so none needs to be told.
-    removed_.push_back(token.locator);
+    tokens_.remove(token.locator);
   }
   if (!operation.swept) return {};
   auto floors = std::make_shared<RevocationFloors>(*floors_);

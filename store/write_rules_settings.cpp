@@ -17,7 +17,7 @@ core::Result<void> WriteRules::load_settings() {
     if (!value || !is_valid(key, *value)) {
       return core::fail(Errc::corrupt, "a setting's record does not decode");
     }
-    if (!options_.given_settings.test(i)) set(settings_, key, *value);
+    if (!options_.given_settings.test(i)) set(state_.settings, key, *value);
   }
   return {};
 }
@@ -29,12 +29,12 @@ WriteRules::Outcome WriteRules::update(const UpdateSetting& operation, Broadcast
   if (options_.given_settings.test(static_cast<std::size_t>(operation.key))) {
     return std::unexpected(Errc::refused);
   }
-  set(settings_, operation.key, operation.value);
+  set(state_.settings, operation.key, operation.value);
   value_.clear();
   encode(operation.value, value_);
   batch_->put(Family::settings, id_of(operation.key), value_);
   broadcast.settings_changed = true;
-  broadcast.settings = settings_;
+  broadcast.settings = state_.settings;
   return {};
 }
 

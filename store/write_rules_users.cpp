@@ -60,7 +60,7 @@ WriteRules::Outcome WriteRules::create(CreateUser& operation) {
   if (user.roles.empty()) user.roles.add(Role::user);
   user.created_ms = user.updated_ms = now_ms_;
   user.valid_from = user.valid_exception = user.dated_from = user.dated_exception = {};
-  put_new_user(overlay_, user);
+  put_new_user(state_.overlay, user);
   ++users_;
   active_admins_ += is_active_admin(user);
   return {};
@@ -92,7 +92,7 @@ WriteRules::Outcome WriteRules::check_names(const ProfileChanges& changes, const
 }
 
 WriteRules::Outcome WriteRules::update(UpdateUser& operation, Broadcast& broadcast) {
-  auto read = read_user(operation.id);
+  auto read = state_.read_user(operation.id, value_);
   if (!read) return std::unexpected(read.error());
   const User& before = *read;
   User user = before;
@@ -120,14 +120,14 @@ WriteRules::Outcome WriteRules::update(UpdateUser& operation, Broadcast& broadca
     const Outcome revoked = revoke_all(operation, crossed, before, user, broadcast);
     if (!revoked) return revoked;
   }
-  index_.set_state(user.id, user.active ? UserState::open : UserState::closed);
+  issuer_of(user.id).index().set_state(user.id, user.active ? UserState::open : UserState::closed);
   if (load_) load_->note(user);
   user.updated_ms = now_ms_;
   active_admins_ += is_active_admin(user);
   active_admins_ -= is_active_admin(before);
-  change_members(overlay_, user.id, before.roles, user.roles);
-  if (operation.profile) change_names(overlay_, before, user);
-  put_user(overlay_, user);
+  change_members(state_.overlay, user.id, before.roles, user.roles);
+  if (operation.profile) change_names(state_.overlay, before, user);
+  put_user(state_.overlay, user);
   broadcast.changed_users.push_back(user.id);
   operation.user = std::move(user);
   return {};
@@ -155,23 +155,24 @@ WriteRules::Outcome WriteRules::revoke_all(const UpdateUser& operation, bool cro
   }
   // So that no two floors are equal: a login tells by it whether its password is still the one.
   static_cast<void>(locators_.next(now_ms_));
-  const std::size_t before_revoking = index_.tokens();
-  index_.remove_all_but(user.id, kept);
-  tokens_revoked_ += static_cast<std::uint32_t>(before_revoking - index_.tokens());
+  TokenIndex& index = issuer_of(user.id).index();
+  const std::size_t before_revoking = index.tokens();
+  index.remove_all_but(user.id, kept);
+  tokens_revoked_ += static_cast<std::uint32_t>(before_revoking - index.tokens());
   return {};
 }
 
 WriteRules::Outcome WriteRules::erase(DeleteUser& operation, Broadcast& broadcast) {
-  const auto user = read_user(operation.id);
+  const auto user = state_.read_user(operation.id, value_);
   if (!user) return std::unexpected(user.error());
   if (is_active_admin(*user) && active_admins_ == 1) return std::unexpected(Errc::refused);
   const Outcome removed = remove_personal_tokens(user->id, {}, broadcast);
   if (!removed) return removed;
   dropped_.clear();
-  index_.erase(user->id, dropped_);
+  issuer_of(user->id).index().erase(user->id, dropped_);
   for (const Locator& locator : dropped_) remove_token(locator, broadcast);
   if (load_) load_->note_deleted(user->id);
-  remove_user(overlay_, *user);
+  remove_user(state_.overlay, *user);
   --users_;
   active_admins_ -= is_active_admin(*user);
   broadcast.changed_users.push_back(user->id);

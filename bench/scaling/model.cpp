@@ -17,6 +17,8 @@ namespace {
 constexpr std::size_t kBatchTokensMax = 4096;
 constexpr std::size_t kOverlappingTokensMin = 64;
 constexpr std::size_t kWritesMax = 4;
+constexpr std::size_t kWritesMaxOfAll = 12;
+constexpr std::size_t kBatchesOfAnIssuer = 2;
 constexpr std::size_t kHandOverTokensMin = 96;
 constexpr std::size_t kHandOverTurnsMax = 4;
 constexpr double kFrameBytes = 4096;
@@ -37,10 +39,13 @@ struct Request {
 };
 using Requests = std::vector<Request>;
 
-enum class Kind : std::uint8_t { loop, client, committer, keeper, count_ };
+constexpr std::uint32_t kCommitter = ~std::uint32_t{0};
+
+enum class Kind : std::uint8_t { loop, client, committer, keeper, issuer, count_ };
 
 struct Flight {
   Requests requests;
+  std::uint32_t issuer = kCommitter;  // that made it
   double durable = 0;
 };
 
@@ -60,13 +65,17 @@ struct Thread {
   Requests taken;
   std::vector<Flight> finished;
   Requests answered;
-  // A loop's: held back for the committers.
+  // A loop's: held back for the committer, or the issuers.
   std::vector<Requests> held;
   std::size_t held_count = 0;
   std::size_t turns_held = 0;
-  // A committer's.
+  // The committer's.
   std::deque<Flight> flights;
+  std::deque<Flight> handed_in;
+  std::vector<Flight> begun;
+  // Its, and an issuer's: tokens and batches.
   std::size_t under_way = 0;
+  std::size_t batches = 0;
   std::size_t tail = 0;  // a keeper's: tokens that it has to write
 };
 
@@ -74,7 +83,7 @@ struct Event {
   double at;
   std::uint64_t number;
   enum class What : std::uint8_t { arrival, end_of_task, durable } what;
-  std::uint32_t index;  // of a loop, a processor, a committer
+  std::uint32_t index;  // of a loop, a processor
   bool operator>(const Event& other) const noexcept {
     return at != other.at ? at > other.at : number > other.number;
   }
@@ -93,8 +102,9 @@ class Simulation {
     const auto shards = static_cast<std::uint32_t>(scenario.shards);
     for (auto [kind, count] : {std::pair{Kind::loop, processors},
                                {Kind::client, processors},
-                               {Kind::committer, shards},
-                               {Kind::keeper, shards}}) {
+                               {Kind::committer, 1U},
+                               {Kind::keeper, 1U},
+                               {Kind::issuer, shards > 1 ? shards : 0}}) {
       first_[static_cast<std::size_t>(kind)] = threads_.size();
       for (std::uint32_t i = 0; i < count; ++i) {
         Thread& its = threads_.emplace_back();
@@ -107,6 +117,11 @@ class Simulation {
     const double crossing = 1.0 - 1.0 / static_cast<double>(scenario.processors);
     loop_half_ = (costs.loop_token + crossing * costs.loop_cross) / 2;
     committer_token_ = costs.committer_token + crossing * costs.committer_cross;
+    issuer_token_ = costs.issuer_token + crossing * costs.issuer_cross;
+    sharded_token_ = costs.sharded_token + crossing * costs.sharded_cross;
+    writes_max_ = has_issuers()
+                      ? std::min(kWritesMaxOfAll, kWritesMax + kBatchesOfAnIssuer * scenario.shards)
+                      : kWritesMax;
   }
 
   Outcome run();
@@ -117,6 +132,7 @@ class Simulation {
   Thread& thread(Kind kind, std::size_t index) {
     return threads_[first_[static_cast<std::size_t>(kind)] + index];
   }
+  [[nodiscard]] bool has_issuers() const { return scenario_.shards > 1; }
   // The part of an interval that lies in the measured time.
   [[nodiscard]] double measured(double from, double to) const {
     return std::max(0.0, std::min(to, end_) - std::max(from, begin_));
@@ -129,16 +145,19 @@ class Simulation {
   void arrive_at_random(std::uint32_t loop);
   void make_ready(Thread& thread);
   [[nodiscard]] bool has_work(const Thread& thread) const;
-  [[nodiscard]] bool may_begin_batch(const Thread& committer) const;
+  [[nodiscard]] bool may_begin_batch(const Thread& thread) const;
+  [[nodiscard]] bool may_submit(const Thread& committer) const;
   [[nodiscard]] bool is_wanted_by_others(const Thread& thread) const;
   void dispatch(std::size_t processor);
   double begin_task(Thread& thread);
   double begin_turn(Thread& loop);
-  double begin_batch(Thread& committer);
+  double begin_batch(Thread& thread);
+  double begin_commit(Thread& committer);
   void end_task(Thread& thread);
   void end_turn(Thread& loop);
-  void end_batch(Thread& committer);
-  void submit(Thread& committer);
+  void end_batch(Thread& issuer);
+  void end_commit(Thread& committer);
+  void submit(Thread& committer, Flight&& flight);
   void answer(const Request& request);
   void disk_works(double work);
 
@@ -150,6 +169,9 @@ class Simulation {
   double now_ = 0;
   double loop_half_ = 0;
   double committer_token_ = 0;
+  double issuer_token_ = 0;
+  double sharded_token_ = 0;
+  std::size_t writes_max_ = kWritesMax;
 
   std::vector<Thread> threads_;
   std::array<std::size_t, static_cast<std::size_t>(Kind::count_)> first_{};
@@ -178,12 +200,18 @@ void Simulation::arrive_at_random(std::uint32_t loop) {
   schedule(now_ + std::exponential_distribution<>(rate)(random_), Event::What::arrival, loop);
 }
 
-bool Simulation::may_begin_batch(const Thread& committer) const {
-  const std::size_t tail =
-      threads_[first_[static_cast<std::size_t>(Kind::keeper)] + committer.index].tail;
-  return !committer.inbox.empty() && committer.flights.size() < kWritesMax &&
-         tail < kTailTokensMax &&
-         committer.inbox.size() >= std::min(kOverlappingTokensMin, committer.under_way);
+// Of its own.
+bool Simulation::may_begin_batch(const Thread& thread) const {
+  const bool has_room =
+      thread.kind == Kind::issuer ? thread.batches < kBatchesOfAnIssuer : may_submit(thread);
+  return !thread.inbox.empty() && has_room &&
+         thread.inbox.size() >= std::min(kOverlappingTokensMin, thread.under_way);
+}
+
+bool Simulation::may_submit(const Thread& committer) const {
+  const Thread& keeper = threads_[first_[static_cast<std::size_t>(Kind::keeper)]];
+  return committer.flights.size() + committer.begun.size() < writes_max_ &&
+         keeper.tail < kTailTokensMax;
 }
 
 bool Simulation::has_work(const Thread& thread) const {
@@ -191,8 +219,9 @@ bool Simulation::has_work(const Thread& thread) const {
     case Kind::loop:
       return !thread.inbox.empty() || !thread.answers.empty() || thread.held_count > 0;
     case Kind::committer:
-      return may_begin_batch(thread) ||
+      return may_begin_batch(thread) || (!thread.handed_in.empty() && may_submit(thread)) ||
              (!thread.flights.empty() && thread.flights.front().durable <= now_);
+    case Kind::issuer: return may_begin_batch(thread);
     case Kind::keeper: return thread.tail >= kKeeperTokens;
     default: return !thread.inbox.empty();
   }
@@ -204,7 +233,7 @@ void Simulation::make_ready(Thread& thread) {
   thread.ready_since = now_;
   // Where it ran, unless others want that processor and another one is free. Then it waits there: a
   // scheduler fetches a thread that is ready for so short a time only seldom.
-  const bool floats = thread.kind == Kind::committer || thread.kind == Kind::keeper;
+  const bool floats = thread.kind != Kind::loop && thread.kind != Kind::client;
   if (floats && is_wanted_by_others(thread)) {
     for (std::size_t i = 0; i < running_.size(); ++i) {
       if (i == thread.processor || running_[i] != kNone) continue;
@@ -248,7 +277,10 @@ void Simulation::dispatch(std::size_t processor) {
 double Simulation::begin_task(Thread& thread) {
   switch (thread.kind) {
     case Kind::loop: return begin_turn(thread);
-    case Kind::committer: return begin_batch(thread);
+    case Kind::committer: return begin_commit(thread);
+    case Kind::issuer:
+      return begin_batch(thread) + costs_.post +
+             (has_work(this->thread(Kind::committer, 0)) ? 0 : costs_.wake);
     case Kind::keeper: return static_cast<double>(kKeeperTokens) * costs_.keeper_token;
     default:
       thread.taken.assign(thread.inbox.begin(), thread.inbox.end());
@@ -280,14 +312,23 @@ void Simulation::end_turn(Thread& loop) {
   loop.held_count = 0;
   for (std::size_t i = 0; i < loop.held.size(); ++i) {
     if (loop.held[i].empty()) continue;
-    Thread& committer = thread(Kind::committer, i);
-    committer.inbox.insert(committer.inbox.end(), loop.held[i].begin(), loop.held[i].end());
+    Thread& its = has_issuers() ? thread(Kind::issuer, i) : thread(Kind::committer, 0);
+    its.inbox.insert(its.inbox.end(), loop.held[i].begin(), loop.held[i].end());
     loop.held[i].clear();
-    make_ready(committer);
+    make_ready(its);
   }
 }
 
-double Simulation::begin_batch(Thread& committer) {
+double Simulation::begin_batch(Thread& thread) {
+  const auto count = static_cast<std::ptrdiff_t>(std::min(thread.inbox.size(), kBatchTokensMax));
+  thread.taken.assign(thread.inbox.begin(), thread.inbox.begin() + count);
+  thread.inbox.erase(thread.inbox.begin(), thread.inbox.begin() + count);
+  const bool issues_for_itself = thread.kind == Kind::issuer;
+  return issues_for_itself ? costs_.issuer_batch + issuer_token_ * static_cast<double>(count)
+                           : costs_.committer_batch + committer_token_ * static_cast<double>(count);
+}
+
+double Simulation::begin_commit(Thread& committer) {
   double cost = 0;
   std::vector<char> posted(scenario_.processors);
   while (!committer.flights.empty() && committer.flights.front().durable <= now_) {
@@ -298,17 +339,16 @@ double Simulation::begin_batch(Thread& committer) {
       const Thread& loop = thread(Kind::loop, request.loop);
       cost += costs_.post + (loop.ready || loop.running ? 0 : costs_.wake);
     }
-    committer.under_way -= committer.flights.front().requests.size();
+    if (!has_issuers()) committer.under_way -= committer.flights.front().requests.size();
     committer.finished.push_back(std::move(committer.flights.front()));
     committer.flights.pop_front();
   }
-  if (may_begin_batch(committer)) {
-    const auto count =
-        static_cast<std::ptrdiff_t>(std::min(committer.inbox.size(), kBatchTokensMax));
-    committer.taken.assign(committer.inbox.begin(), committer.inbox.begin() + count);
-    committer.inbox.erase(committer.inbox.begin(), committer.inbox.begin() + count);
-    cost += costs_.committer_batch + committer_token_ * static_cast<double>(count);
+  while (!committer.handed_in.empty() && may_submit(committer)) {
+    Flight& flight = committer.begun.emplace_back(std::move(committer.handed_in.front()));
+    committer.handed_in.pop_front();
+    cost += costs_.sharded_batch + sharded_token_ * static_cast<double>(flight.requests.size());
   }
+  if (may_begin_batch(committer)) cost += begin_batch(committer);
   return cost;
 }
 
@@ -318,32 +358,51 @@ void Simulation::disk_works(double work) {
   disk_busy_ += measured(from, disk_free_);
 }
 
-void Simulation::submit(Thread& committer) {
+void Simulation::submit(Thread& committer, Flight&& flight) {
   const double spread = costs_.disk_spread;
   const double factor =
       spread > 0 ? std::lognormal_distribution<>(-spread * spread / 2, spread)(random_) : 1;
-  const double bytes = static_cast<double>(committer.taken.size()) * costs_.journal_bytes;
+  const std::size_t tokens = flight.requests.size();
+  const double bytes = static_cast<double>(tokens) * costs_.journal_bytes;
   const double written = std::ceil(bytes / kFrameBytes) * kFrameBytes;
   disk_works(costs_.disk_write * factor + written / 1024 * costs_.disk_kib);
   if (now_ >= begin_) {
     ++batches_;
-    batch_tokens_ += committer.taken.size();
+    batch_tokens_ += tokens;
   }
-  committer.under_way += committer.taken.size();
-  Thread& keeper = thread(Kind::keeper, committer.index);
-  keeper.tail += committer.taken.size();
-  committer.flights.push_back({std::exchange(committer.taken, {}), disk_free_ + costs_.disk_delay});
-  schedule(committer.flights.back().durable, Event::What::durable, committer.index);
+  Thread& keeper = thread(Kind::keeper, 0);
+  keeper.tail += tokens;
+  flight.durable = disk_free_ + costs_.disk_delay;
+  schedule(flight.durable, Event::What::durable, 0);
+  committer.flights.push_back(std::move(flight));
   make_ready(keeper);
 }
 
-void Simulation::end_batch(Thread& committer) {
-  if (!committer.taken.empty()) submit(committer);
+void Simulation::end_batch(Thread& issuer) {
+  issuer.under_way += issuer.taken.size();
+  ++issuer.batches;
+  Thread& committer = thread(Kind::committer, 0);
+  committer.handed_in.push_back({std::exchange(issuer.taken, {}), issuer.index});
+  make_ready(committer);
+}
+
+void Simulation::end_commit(Thread& committer) {
+  for (Flight& flight : committer.begun) submit(committer, std::move(flight));
+  committer.begun.clear();
+  if (!committer.taken.empty()) {
+    committer.under_way += committer.taken.size();
+    submit(committer, {.requests = std::exchange(committer.taken, {})});
+  }
   for (const Flight& flight : committer.finished) {
     for (const Request& request : flight.requests) {
       thread(Kind::loop, request.loop).answers.push_back(request);
     }
     for (const Request& request : flight.requests) make_ready(thread(Kind::loop, request.loop));
+    if (flight.issuer == kCommitter) continue;
+    Thread& issuer = thread(Kind::issuer, flight.issuer);
+    issuer.under_way -= flight.requests.size();
+    --issuer.batches;
+    make_ready(issuer);
   }
   committer.finished.clear();
 }
@@ -364,11 +423,12 @@ void Simulation::answer(const Request& request) {
 void Simulation::end_task(Thread& thread) {
   switch (thread.kind) {
     case Kind::loop: end_turn(thread); break;
-    case Kind::committer: end_batch(thread); break;
+    case Kind::committer: end_commit(thread); break;
+    case Kind::issuer: end_batch(thread); break;
     case Kind::keeper:
       thread.tail -= kKeeperTokens;
       disk_works(kKeeperTokens * costs_.table_bytes / 1024 * costs_.disk_kib);
-      make_ready(this->thread(Kind::committer, thread.index));
+      make_ready(this->thread(Kind::committer, 0));
       break;
     default:
       for (const Request& request : thread.taken) arrive(request.loop, request.client);
@@ -417,8 +477,9 @@ Outcome Simulation::run() {
   for (const double spent : busy) outcome.processors_busy += spent;
   outcome.processors_busy /= time * static_cast<double>(scenario_.processors);
   outcome.loops_busy = share(Kind::loop, scenario_.processors);
-  outcome.committers_busy = share(Kind::committer, scenario_.shards);
-  outcome.keepers_busy = share(Kind::keeper, scenario_.shards);
+  outcome.committer_busy = share(Kind::committer, 1);
+  outcome.keeper_busy = share(Kind::keeper, 1);
+  if (has_issuers()) outcome.issuers_busy = share(Kind::issuer, scenario_.shards);
   outcome.disk_busy = disk_busy_ / time;
   outcome.in_flight_mean = in_flight_area_ / time;
   if (batches_ > 0) {
@@ -444,8 +505,9 @@ Outcome Simulation::run() {
 
 const char* Outcome::saturated() const noexcept {
   if (disk_busy > kSaturated) return "disk";
-  if (keepers_busy > kSaturated) return "keeper";
-  if (committers_busy > kSaturated) return "committer";
+  if (keeper_busy > kSaturated) return "keeper";
+  if (committer_busy > kSaturated) return "committer";
+  if (issuers_busy > kSaturated) return "issuers";
   if (processors_busy > kSaturated) return "processors";
   return loops_busy > kSaturated ? "loops" : "requests in flight";
 }

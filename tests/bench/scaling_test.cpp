@@ -34,8 +34,8 @@ TEST(Scaling, AllThatIsOfferedBelowSaturationIsIssued) {
 TEST(Scaling, AThreadIsBusyForItsRateTimesItsCost) {
   const Costs costs = plain();
   const Outcome outcome = simulate(wide(400'000), costs);
-  EXPECT_NEAR(outcome.committers_busy, 400'000 * costs.committer_token / 1e9, 0.02);
-  EXPECT_NEAR(outcome.keepers_busy, 400'000 * costs.keeper_token / 1e9, 0.02);
+  EXPECT_NEAR(outcome.committer_busy, 400'000 * costs.committer_token / 1e9, 0.02);
+  EXPECT_NEAR(outcome.keeper_busy, 400'000 * costs.keeper_token / 1e9, 0.02);
 }
 
 // Little's law, in an open loop and, where the number is given, in a closed one.
@@ -58,7 +58,7 @@ TEST(Scaling, OneProcessorIssuesNoMoreThanTheSumOfAllCostsAllows) {
   EXPECT_STREQ(outcome.saturated(), "processors");
 }
 
-TEST(Scaling, ASaturatedCommitterIssuesWhatItsCostAllowsAndTwoTwiceThat) {
+TEST(Scaling, ASaturatedCommitterIssuesWhatItsCostAllows) {
   Costs costs = plain();
   costs.loop_token = 100;
   const double capacity = 1e9 / costs.committer_token;
@@ -66,8 +66,33 @@ TEST(Scaling, ASaturatedCommitterIssuesWhatItsCostAllowsAndTwoTwiceThat) {
   EXPECT_LE(one.tokens_per_second, 1.01 * capacity);
   EXPECT_GE(one.tokens_per_second, 0.94 * capacity);
   EXPECT_STREQ(one.saturated(), "committer");
+}
+
+// Two issuers twice what one costs, as long as the rest of the committer's work allows it.
+TEST(Scaling, IssuersShareTheWorkUntilTheCommitterIsSaturated) {
+  Costs costs = plain();
+  costs.loop_token = 100;
+  costs.issuer_batch = costs.issuer_cross = 0;
+  costs.sharded_batch = costs.sharded_cross = 0;
+  costs.keeper_token = 10;
+  costs.issuer_token = 1000;
+  costs.sharded_token = 300;
   const Outcome two = simulate({.processors = 16, .shards = 2, .in_flight = 4096}, costs);
-  EXPECT_NEAR(two.tokens_per_second / one.tokens_per_second, 2, 0.1);
+  EXPECT_NEAR(two.tokens_per_second, 2e6, 0.1e6);
+  EXPECT_STREQ(two.saturated(), "issuers");
+  EXPECT_NEAR(two.committer_busy, 0.6, 0.05);
+  const Outcome many = simulate({.processors = 32, .shards = 16, .in_flight = 4096}, costs);
+  EXPECT_NEAR(many.tokens_per_second, 1e9 / costs.sharded_token, 0.1 * 1e9 / costs.sharded_token);
+  EXPECT_STREQ(many.saturated(), "committer");
+}
+
+TEST(Scaling, ALoneRequestGoesThroughAnIssuerToo) {
+  const Costs costs = plain();
+  const Outcome outcome = simulate({.processors = 1, .shards = 2, .in_flight = 1}, costs);
+  const double way = 2 * costs.loop_turn + costs.loop_token + costs.issuer_batch +
+                     costs.issuer_token + costs.sharded_batch + costs.sharded_token +
+                     costs.disk_write + 4 * costs.disk_kib + costs.disk_delay;
+  EXPECT_NEAR(outcome.latency_us_p50, way / 1e3, 0.1);
 }
 
 TEST(Scaling, AKeeperThatIsSlowerThanTheCommitterHoldsItBack) {

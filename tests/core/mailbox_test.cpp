@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace tokend::core {
@@ -60,6 +61,26 @@ TEST_F(MailboxTest, ARunKeepsItsOrderBetweenSinglePosts) {
   mailbox.post(run(5, 5));
   mailbox.post(MessageList{});
   EXPECT_EQ(numbers_of(mailbox.take()), (std::vector{0, 1, 2, 3, 4, 5}));
+}
+
+TEST_F(MailboxTest, AStackComesInTheOrderOfPushing) {
+  MessageStack stack;
+  mailbox.post(std::move(stack));
+  EXPECT_TRUE(mailbox.take().empty()) << "an empty one is nothing";
+  for (std::size_t index = 1; index <= 3; ++index) stack.push(messages[index]);
+  mailbox.post(messages[0]);
+  mailbox.post(std::move(stack));
+  EXPECT_TRUE(stack.empty());
+  stack.push(messages[4]);
+  mailbox.post(std::move(stack));
+  EXPECT_EQ(numbers_of(mailbox.take()), (std::vector{0, 1, 2, 3, 4}));
+}
+
+TEST_F(MailboxTest, AStackGivesTheNewestFirst) {
+  MessageStack stack;
+  for (std::size_t index = 0; index < 3; ++index) stack.push(messages[index]);
+  for (std::size_t index = 3; index-- > 0;) EXPECT_EQ(stack.pop(), &messages[index]);
+  EXPECT_EQ(stack.pop(), nullptr);
 }
 
 TEST_F(MailboxTest, ListsAreAppendedInOrder) {

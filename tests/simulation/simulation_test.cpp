@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t kTokensPerUserMax = 4;
 constexpr std::size_t kStepsOfARun = 4'000;
 constexpr std::uint64_t kRuns = 60;
+constexpr std::size_t kShards = 3;
 
 std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);
@@ -34,7 +35,11 @@ struct Outcome {
 };
 
 Outcome run(std::uint64_t seed, Mutation mutation) {
-  World world({.seed = seed, .tokens_per_user_max = kTokensPerUserMax, .mutation = mutation});
+  // Every other machine has its tokens issued by shards.
+  World world({.seed = seed,
+               .tokens_per_user_max = kTokensPerUserMax,
+               .shards = seed % 2 == 0 ? 0 : kShards,
+               .mutation = mutation});
   Oracle oracle(kTokensPerUserMax);
   Traffic traffic(world, oracle, {});
   Dice& dice = world.dice();

@@ -75,8 +75,9 @@ void World::boot() {
   options.tokens_per_user_max = options_.tokens_per_user_max;
   // Else all that there are.
   if (dice_.one_in(2)) options.records_loaded_at_open_max = dice_.below(kRecordsLoadedAtOpenMax);
-  auto committer =
-      store::Committer::open({database_, clock_, waker_, random_}, prepared->identity, options);
+  store::CommitterParts parts{database_, clock_, waker_, random_};
+  for (std::size_t i = 0; i < options_.shards; ++i) parts.shards.push_back({waker_, random_});
+  auto committer = store::Committer::open(parts, prepared->identity, options);
   ASSERT_TRUE(committer) << committer.error().message;
   committer_ = *std::move(committer);
   loading_ = committer_->unindexed().has_value();
@@ -149,10 +150,16 @@ bool World::step_worker() {
   return worked;
 }
 
+// Or one of its shards.
+bool World::step_committer() {
+  const std::size_t chosen = dice_.below(committer_->shards().size() + 1);
+  return chosen == 0 ? committer_->step() : committer_->shards()[chosen - 1]->step();
+}
+
 void World::meanwhile() {
   for (std::size_t left = dice_.below(kStepsMeanwhileMax); left > 0; --left) {
     if (dice_.one_in(3)) {
-      committer_->step();
+      step_committer();
     } else {
       step_core(dice_.below(options_.cores));
     }
@@ -162,7 +169,7 @@ void World::meanwhile() {
 bool World::step() {
   switch (dice_.below(8)) {
     case 0:
-    case 1: return committer_->step();
+    case 1: return step_committer();
     case 2:
     case 3: return step_worker();
     case 4: wall_ms_ += static_cast<std::int64_t>(dice_.below(40)); return true;
@@ -175,6 +182,7 @@ void World::settle() {
   std::size_t rests_left = kRestsOfALoadMax;
   for (bool busy = true; busy;) {
     busy = committer_->step();
+    for (const auto& shard : committer_->shards()) busy = shard->step() || busy;
     busy = step_worker() || busy;
     for (std::size_t core = 0; core < options_.cores; ++core) busy = step_core(core) || busy;
     // A load rests between two pages.

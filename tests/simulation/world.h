@@ -2,9 +2,9 @@
 // The simulated machine: cores, committer, workers and a disk, stepped in one thread in an order
 // that a seed decides. Everything but the loops and the disk is the real code.
 //
-// A step is one of: a core takes its mail; the committer makes one batch; a worker does one job;
-// time passes. While a worker has read a record and not yet reported it, other actors may step:
-// that is the gap in which a revocation can overtake a read.
+// A step is one of: a core takes its mail; the committer, or one of its shards, makes one batch; a
+// worker does one job; time passes. While a worker has read a record and not yet reported it, other
+// actors may step: that is the gap in which a revocation can overtake a read.
 //
 // crash() is a power failure: the cores, the committer, the workers and all that was on its way are
 // gone, the disk keeps what it had synced. boot() starts again on what the disk has.
@@ -67,6 +67,7 @@ struct WorldOptions {
   std::uint64_t seed = 0;
   std::size_t cores = 4;
   std::size_t tokens_per_user_max = 4;
+  std::size_t shards = 0;
   Mutation mutation = Mutation::none;
 };
 
@@ -169,6 +170,7 @@ class World {
 
   [[nodiscard]] store::MissGuard* guard_of(Core& core) const;
   bool step_core(std::size_t core);
+  bool step_committer();
   bool step_worker();
   void meanwhile();
 

@@ -63,7 +63,7 @@ TEST_F(AllocationTest, AskingForATokenAllocatesNothingOnTheCore) {
   std::size_t before = allocation_count();
   store().write(operation);
   EXPECT_EQ(allocation_count(), before);
-  committer->step();
+  step();
   before = allocation_count();
   turn(0);
   EXPECT_EQ(allocation_count(), before);

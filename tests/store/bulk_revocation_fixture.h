@@ -43,7 +43,7 @@ class BulkRevocationFixture : public StoreFixture {
   // Until it is answered, and before a worker looks for what is left.
   void settle_without_workers() {
     for (int round = 0; round < 20; ++round) {
-      while (committer->step()) {
+      while (step()) {
       }
       for (std::size_t core = 0; core < cores.size(); ++core) turn(core);
     }
@@ -71,7 +71,7 @@ class BulkRevocationFixture : public StoreFixture {
     operation.count = count;
     store(1).list_tokens(operation);
     // What has to be read a worker reads; the removal's jobs stay where they are.
-    while (committer->step()) {
+    while (step()) {
     }
     const std::size_t queued = readers.jobs.size();
     turn(1);

@@ -112,10 +112,11 @@ class BulkRevocationOfALargeCache : public BulkRevocationFixture {
 };
 
 TEST_F(BulkRevocationOfALargeCache, IsAnsweredWhenAllOfItWasSwept) {
+  without_shards();
   const Token token = issue_by(anna, bert);
   Asked<RevokeTokens> operation;
   ask(operation, anna);
-  ASSERT_TRUE(committer->step());
+  ASSERT_TRUE(step());
   for (std::size_t i = 0; i < kTurns; ++i) {
     EXPECT_EQ(operation.times_done, 0) << i;
     turn(0);
@@ -126,14 +127,15 @@ TEST_F(BulkRevocationOfALargeCache, IsAnsweredWhenAllOfItWasSwept) {
 }
 
 TEST_F(BulkRevocationOfALargeCache, OneThatComesDuringASweepIsAnsweredOneRoundLater) {
+  without_shards();
   const Token by_anna = issue_by(anna, bert), by_root = issue_by(root, bert);
   Asked<RevokeTokens> first, second;
   ask(first, anna);
-  ASSERT_TRUE(committer->step());
+  ASSERT_TRUE(step());
   turn(0);
   turn(0);
   ask(second, root);
-  ASSERT_TRUE(committer->step());
+  ASSERT_TRUE(step());
   for (std::size_t i = 0; i < kTurns - 2; ++i) turn(0);
   turn(0);
   EXPECT_TRUE(first.succeeded());

@@ -102,6 +102,7 @@ TEST_F(BulkRevocationTest, OfNobodyAndNoTimeIsInvalid) {
 }
 
 TEST_F(BulkRevocationTest, InOneMillisecondEndsWhatIsInFrontOfItInItsBatch) {
+  without_shards();
   Asked<IssueToken> before, after;
   Asked<RevokeTokens> revocation;
   before.user = after.user = bert;
@@ -132,10 +133,11 @@ TEST_F(BulkRevocationTest, IsOneWriteOfAFixedSizeAndTheRestGoesInTheBackground) 
 }
 
 TEST_F(BulkRevocationTest, IsAnsweredOnlyWhenEveryCoreHasDroppedWhatItRevokes) {
+  without_shards();
   static_cast<void>(issue_by(anna, bert));
   Asked<RevokeTokens> operation;
   ask(operation, anna);
-  ASSERT_TRUE(committer->step());
+  ASSERT_TRUE(step());
   turn(0);
   turn(0);
   EXPECT_EQ(operation.times_done, 0) << "core 1 still has it";
@@ -185,6 +187,7 @@ TEST_F(BulkRevocationTest, AnExpiredTokenDoesNotComeBackWithTheClock) {
 }
 
 TEST_F(BulkRevocationTest, WhoWasAdmittedByAnEndedTokenIsIssuedNothingMore) {
+  without_shards();
   const Token shown = issue_by(root, anna);
   clock.now_ms += 1000;
   const Token young = issue_by(root, anna);

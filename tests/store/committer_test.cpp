@@ -14,6 +14,7 @@ using core::Errc;
 
 class CommitterTest : public StoreFixture {
  protected:
+  CommitterTest() { without_shards(); }
   std::vector<std::unique_ptr<Asked<IssueToken>>> ask_for_tokens(int count) {
     std::vector<std::unique_ptr<Asked<IssueToken>>> operations;
     for (int i = 0; i < count; ++i) {
@@ -42,10 +43,10 @@ TEST_F(CommitterTest, ABatchHasItsLimitAndTheRestFollows) {
   open();
   const std::size_t commits = database.commits();
   const auto operations = ask_for_tokens(20);
-  EXPECT_TRUE(committer->step());
-  EXPECT_TRUE(committer->step());
-  EXPECT_TRUE(committer->step());
-  EXPECT_FALSE(committer->step());
+  EXPECT_TRUE(step());
+  EXPECT_TRUE(step());
+  EXPECT_TRUE(step());
+  EXPECT_FALSE(step());
   EXPECT_EQ(database.commits(), commits + 3);
   settle();
   for (const auto& operation : operations) EXPECT_TRUE(operation->succeeded());
@@ -62,17 +63,17 @@ TEST_F(CommitterTest, BatchesAreWrittenWhileOthersAreSyncedAndAnsweredInOrder) {
   Asked<IssueToken> for_anna, for_nobody;
   create_anna.user.username = create_again.user.username = "anna";
   store().write(create_anna);
-  EXPECT_TRUE(committer->step());
+  EXPECT_TRUE(step());
   // They rest on what is not durable yet, the refusals too.
   for_anna.user = create_anna.user.id;
   store().write(for_anna);
-  EXPECT_TRUE(committer->step());
+  EXPECT_TRUE(step());
   store().write(create_again);
-  EXPECT_TRUE(committer->step());
+  EXPECT_TRUE(step());
   for_nobody.user = unknown;
   store().write(for_nobody);
-  EXPECT_TRUE(committer->step());
-  EXPECT_FALSE(committer->step());
+  EXPECT_TRUE(step());
+  EXPECT_FALSE(step());
   EXPECT_FALSE(committer->idle());
   turn(0);
   EXPECT_EQ(create_anna.times_done + for_anna.times_done + create_again.times_done +
@@ -103,7 +104,7 @@ TEST_F(CommitterTest, NoMoreBatchesAreUnderWayThanTheDatabaseTakes) {
   std::size_t begun = 0;
   for (std::size_t i = 0; i < database.submissions_max() + 2; ++i) {
     asked.push_back(std::move(ask_for_tokens(1).front()));
-    begun += committer->step();
+    begun += step();
   }
   EXPECT_EQ(begun, database.submissions_max());
   database.disk_is_done = {};
@@ -141,11 +142,11 @@ TEST_F(CommitterTest, ASmallBatchWaitsForALargerOneUnderWay) {
   bool disk_is_done = false;
   database.disk_is_done = [&] { return disk_is_done; };
   const auto large = ask_for_tokens(10);
-  EXPECT_TRUE(committer->step());
+  EXPECT_TRUE(step());
   const auto small = ask_for_tokens(9);
-  EXPECT_FALSE(committer->step());
+  EXPECT_FALSE(step());
   const auto more = ask_for_tokens(1);
-  EXPECT_TRUE(committer->step()) << "together they are as many";
+  EXPECT_TRUE(step()) << "together they are as many";
   const std::size_t commits = database.commits();
   disk_is_done = true;
   settle();
@@ -160,12 +161,12 @@ TEST_F(CommitterTest, AFailureEndsEveryBatchUnderWay) {
   bool disk_is_done = false;
   database.disk_is_done = [&] { return disk_is_done; };
   const auto first = ask_for_tokens(3);
-  EXPECT_TRUE(committer->step());
+  EXPECT_TRUE(step());
   database.fail_next_commit(tests::MemoryDatabase::Failure::lost);
   const auto second = ask_for_tokens(3);
-  EXPECT_TRUE(committer->step());
+  EXPECT_TRUE(step());
   const auto third = ask_for_tokens(3);
-  EXPECT_TRUE(committer->step());
+  EXPECT_TRUE(step());
   disk_is_done = true;
   settle();
   for (const auto& operation : first) EXPECT_TRUE(operation->succeeded());
@@ -185,12 +186,12 @@ TEST_F(CommitterTest, WithoutAFreeBroadcastItWaitsForOne) {
   Asked<RevokeToken> first, second;
   first.user = second.user = root;
   store().write(first);
-  EXPECT_TRUE(committer->step());
+  EXPECT_TRUE(step());
   store().write(second);
-  EXPECT_FALSE(committer->step());
+  EXPECT_FALSE(step());
   turn(0);
   turn(1);
-  EXPECT_TRUE(committer->step());
+  EXPECT_TRUE(step());
   settle();
   EXPECT_TRUE(first.succeeded());
   EXPECT_TRUE(second.succeeded());
@@ -254,7 +255,7 @@ TEST_F(CommitterTest, ARevocationInAFailedBatchIsNotAnsweredAsDone) {
 }
 
 TEST_F(CommitterTest, ASleepingCommitterIsWokenOnce) {
-  EXPECT_FALSE(committer->step());
+  EXPECT_FALSE(step());
   ASSERT_TRUE(committer->mailbox().prepare_to_sleep());
   const std::size_t wakes = committer_waker.wakes;
   const auto operations = ask_for_tokens(5);

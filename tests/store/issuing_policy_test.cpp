@@ -295,6 +295,7 @@ TEST_F(IssuingPolicyTest, ExcludedAreAdminsAndWhoeverCouldBecomeOne) {
 
 // The change of roles and the issue are in one batch: their order decides, whatever a core knew.
 TEST_F(IssuingPolicyTest, ATargetThatBecomesAnAdminInFrontIsExcluded) {
+  without_shards();
   const UserId user = create("user");
   set(Role::bot, no_admins());
   Issue before(issuer_, {Role::bot}, user);
@@ -315,6 +316,7 @@ TEST_F(IssuingPolicyTest, ATargetThatBecomesAnAdminInFrontIsExcluded) {
 }
 
 TEST_F(IssuingPolicyTest, APolicyCountsForWhateverIsBehindIt) {
+  without_shards();
   Issue before(issuer_, {Role::bot}, root);
   Asked<UpdatePolicies> change;
   change.changes = {{Role::bot, no_admins()}};

@@ -39,6 +39,7 @@ TEST_F(Idempotency, ARefusalLeavesNothingUnlessTheRequestKeepsIt) {
 }
 
 TEST_F(Idempotency, WhatTheStoreFailedToIssueIsIssuedByTheRepetition) {
+  without_shards();
   close();
   options.indexed_tokens_max = 3;
   open();
@@ -61,6 +62,7 @@ TEST_F(Idempotency, WhatTheStoreFailedToIssueIsIssuedByTheRepetition) {
 }
 
 TEST_F(Idempotency, BehindWhatTheStoreFailedToIssueOwnErrorsStayOnesOwn) {
+  without_shards();
   close();
   options.indexed_tokens_max = 1;
   open();
@@ -125,7 +127,7 @@ TEST_F(Idempotency, NoTokenIsFromTheFutureWhenItsRecordCanBeRead) {
   Client client(store(), root, "key", {alice});
   client.look();
   client.ask();
-  while (committer->step()) {
+  while (step()) {
   }
   ASSERT_FALSE(client.operations[0]->times_done);
   EXPECT_EQ(parts(), 0U);
@@ -183,7 +185,7 @@ TEST_F(Idempotency, ARequestOfSeveralBatchesIsFinishedByTheRepetitionAfterACrash
     client.ask();
     std::size_t collected = 0;
     database.disk_is_done = [&] { return collected < durable && ++collected > 0; };
-    for (int step = 0; step < 20; ++step) committer->step();
+    for (int steps = 0; steps < 20; ++steps) step();
     for (std::size_t core = 0; core < cores.size(); ++core) turn(core);
     std::vector<std::string> known;
     for (const auto& operation : client.operations) {

@@ -111,7 +111,7 @@ TEST_F(Idempotency, OfTwoAtOnceOneIssues) {
     two.look();
     one.ask();
     if (!in_one_batch) {
-      EXPECT_TRUE(committer->step());
+      EXPECT_TRUE(step());
     }
     two.ask();
     settle();

@@ -97,7 +97,7 @@ TEST_P(IdempotencyModel, OneTokenAnItemWhateverHappens) {
     switch (below(4)) {
       case 0: turn(below(2)); break;
       case 1: readers.run_all(); break;
-      default: committer->step();
+      default: this->step();
     }
     std::erase_if(clients, go_on);
     finish_logins();

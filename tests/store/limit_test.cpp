@@ -83,6 +83,7 @@ TEST_F(LimitTest, RevokedAndExpiredTokensAreNotIndexedAfterARestart) {
 }
 
 TEST_F(LimitTest, OfTheWholeStoreIsAnsweredWithFull) {
+  without_shards();
   close();
   options.indexed_tokens_max = 3;
   open();

@@ -115,14 +115,14 @@ TEST_F(ListTokensTest, OneThatIsRevokedWhileTheListIsReadIsNotCounted) {
   Asked<ListTokens> operation;
   operation.user = user;
   store().list_tokens(operation);
-  while (committer->step()) {
+  while (step()) {
   }
   turn(0);  // the read is a worker's to make
   Asked<RevokeToken> revoke;
   revoke.user = user;
   revoke.locator = second.locator;
   store().write(revoke);
-  while (committer->step()) {
+  while (step()) {
   }
   settle();
   ASSERT_TRUE(operation.succeeded());
@@ -154,14 +154,14 @@ TEST_F(ListTokensTest, ATokenThatIsRevokedBetweenTheTripsIsLeftOut) {
   Asked<ListTokens> operation;
   operation.user = user;
   store().list_tokens(operation);
-  while (committer->step()) {
+  while (step()) {
   }
   turn(0);  // the reader has its job now
   Asked<RevokeToken> revoke;
   revoke.user = user;
   revoke.locator = first.locator;
   store(1).write(revoke);
-  while (committer->step()) {
+  while (step()) {
   }
   settle();
   ASSERT_TRUE(operation.succeeded());
@@ -170,6 +170,7 @@ TEST_F(ListTokensTest, ATokenThatIsRevokedBetweenTheTripsIsLeftOut) {
 }
 
 TEST_F(ListTokensTest, WritesNothing) {
+  without_shards();
   const UserId user = create("anna");
   static_cast<void>(issue(user));
   const std::size_t commits = database.commits();

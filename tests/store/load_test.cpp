@@ -38,7 +38,7 @@ class LoadTest : public StoreFixture {
   void read_page() { readers.run_all(); }
   void settle_without_workers() {
     for (int round = 0; round < 20; ++round) {
-      while (committer->step()) {
+      while (step()) {
       }
       for (std::size_t core = 0; core < cores.size(); ++core) turn(core);
     }
@@ -161,7 +161,7 @@ TEST_F(LoadTest, EveryCacheDropsWhatAPageDisplaces) {
   EXPECT_TRUE(authenticates_without_load(old[0].text, 1));
   read_page();
   turn(0);
-  while (committer->step()) {
+  while (step()) {
   }
   turn(0);
   EXPECT_THAT(cores[0]->log.lines, IsEmpty()) << "the other core has not heard of it";
@@ -196,10 +196,10 @@ TEST_F(LoadTest, APageThatIsReadBeforeARevocationIsDurableDoesNotBringItBack) {
   revocation.user = anna;
   revocation.locator = old[6].locator;
   store(1).write(revocation);
-  EXPECT_TRUE(committer->step());
+  EXPECT_TRUE(step());
   read_page();
   turn(0);
-  while (committer->step()) {
+  while (step()) {
   }
   disk_is_done = true;
   settle();
@@ -330,7 +330,7 @@ TEST_F(LoadTest, APageIsReadAgainWhenTooMuchIsRevokedMeanwhile) {
     revocation->locator = i == 0 ? in_page : old[19].locator;
     store(1).write(*revocation);
   }
-  while (committer->step()) {
+  while (step()) {
   }
   turn(0);
   turn(1);

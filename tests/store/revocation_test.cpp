@@ -65,10 +65,11 @@ TEST_F(RevocationTest, RevokingTwiceSucceedsTwice) {
 }
 
 TEST_F(RevocationTest, IsAnsweredOnlyWhenEveryCoreHasDroppedTheOldState) {
+  without_shards();
   const Token token = known_token(root);
   Asked<RevokeToken> operation;
   revoke(operation, root, token);
-  ASSERT_TRUE(committer->step());
+  ASSERT_TRUE(step());
   turn(0);
   turn(0);
   EXPECT_EQ(operation.times_done, 0) << "core 1 still has it";
@@ -98,6 +99,7 @@ TEST_F(RevocationTest, OfAllTokensSparesTheException) {
 }
 
 TEST_F(RevocationTest, OfAllTokensInTheMillisecondOfTheirIssueLeavesNone) {
+  without_shards();
   Asked<IssueToken> before, after;
   Asked<UpdateUser> revoke_all;
   before.user = after.user = revoke_all.id = root;
@@ -144,6 +146,7 @@ TEST_F(RevocationTest, DeactivationRevokesForGood) {
 }
 
 TEST_F(RevocationTest, NothingIsIssuedForADeactivatedOrDeletedUser) {
+  without_shards();
   const UserId anna = create("anna"), bert = create("bert");
   Asked<UpdateUser> off;
   off.id = anna;
@@ -320,9 +323,9 @@ TEST_F(RevocationTest, ATokenDisplacedBeforeItsAnswerCameHomeDoesNotStayInTheCac
   Asked<IssueToken> first, second;
   first.user = second.user = root;
   store(0).write(first);
-  ASSERT_TRUE(committer->step());
+  ASSERT_TRUE(step());
   store(0).write(second);
-  ASSERT_TRUE(committer->step());
+  ASSERT_TRUE(step());
   turn(0);  // both notices
   EXPECT_EQ(first.times_done, 0);
   turn(1);  // the last acknowledgements

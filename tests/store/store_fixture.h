@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -63,6 +64,13 @@ class ManualExecutor final : public Executor {
   std::size_t refused = 0;
 };
 
+// So that all that is tested of a store is tested of one with shards as well
+// (tests/CMakeLists.txt).
+inline std::size_t shards_of_environment() {
+  const char* const text = std::getenv("TOKEND_TEST_SHARDS");
+  return text ? static_cast<std::size_t>(std::atoi(text)) : 0;
+}
+
 // An operation and whether it has come home.
 template <class Kind>
 struct Asked : Kind {
@@ -114,7 +122,9 @@ class StoreFixture : public testing::Test {
     ASSERT_TRUE(prepared) << prepared.error().message;
     identity = prepared->identity;
     if (prepared->created_admin) root = prepared->created_admin->id;
-    auto opened = Committer::open({database, clock, committer_waker, random}, identity, options);
+    CommitterParts parts{database, clock, committer_waker, random};
+    for (std::size_t i = 0; i < shards_count; ++i) parts.shards.push_back({shard_waker, random});
+    auto opened = Committer::open(parts, identity, options);
     ASSERT_TRUE(opened) << opened.error().message;
     committer = *std::move(opened);
     for (std::size_t i = 0; i < cores_count; ++i) {
@@ -137,10 +147,23 @@ class StoreFixture : public testing::Test {
 
   [[nodiscard]] Store& store(std::size_t core = 0) { return *cores[core]->store; }
   void turn(std::size_t core) { cores[core]->take_turn(clock.now_ms); }
+  // For what is written down of the order of one mailbox, or of the committer's own steps.
+  void without_shards() {
+    if (shards_count == 0) return;
+    close();
+    shards_count = 0;
+    open();
+  }
+  // One step of the committer, and in front of it of each of its shards.
+  bool step() {
+    bool any = false;
+    for (const auto& shard : committer->shards()) any = shard->step() || any;
+    return committer->step() || any;
+  }
   // Everything runs until nothing is left to do.
   void settle() {
     for (int round = 0; round < 20; ++round) {
-      while (committer->step()) {
+      while (step()) {
       }
       readers.run_all();
       hashers.run_all();
@@ -219,6 +242,7 @@ class StoreFixture : public testing::Test {
   CommitterOptions options;
   StoreOptions store_options{1024, 256, 4};
   std::size_t cores_count = 2;
+  std::size_t shards_count = shards_of_environment();
   MissGuard* guard = nullptr;
 
   Identity identity;
@@ -227,6 +251,7 @@ class StoreFixture : public testing::Test {
   ManualExecutor readers;
   ManualExecutor hashers;
   CountingWaker committer_waker;
+  CountingWaker shard_waker;
   std::unique_ptr<Committer> committer;
   std::vector<std::unique_ptr<TestCore>> cores;
 };

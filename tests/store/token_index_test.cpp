@@ -276,6 +276,31 @@ TEST(LocatorSource, AscendsWhateverTheClockDoes) {
   }
 }
 
+TEST(LocatorSource, WhatIsSetApartComesFromNowhereElse) {
+  LocatorSource source(7, 1000);
+  const Locator before = source.next(5000);
+  LocatorSource first = source.set_apart(5000, 3);
+  LocatorSource second = source.set_apart(4000, 1);  // a clock that lies behind
+  Locator last = before;
+  for (int i = 0; i < 3; ++i) {
+    const Locator next = first.next(5000);
+    EXPECT_GT(next, last);
+    EXPECT_EQ(next.issued_ms(), 5000);
+    last = next;
+  }
+  EXPECT_GT(second.next(4000), last);
+  EXPECT_GE(source.bound(), second.bound());
+  EXPECT_GT(source.next(5000), second.last());
+}
+
+TEST(LocatorSource, WhatIsSetApartIsNeverMoreThanAMillisecondHas) {
+  LocatorSource source(7, 1000);
+  source.raise_above(Locator::make(5000, 7, UINT32_MAX - 2));
+  LocatorSource apart = source.set_apart(5000, 100);
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(apart.next(5000).issued_ms(), 5001);
+  EXPECT_GT(source.next(5000), apart.last());
+}
+
 TEST(LocatorSource, GoesOnAboveWhatWasStored) {
   LocatorSource source(7, 1000);
   const Locator stored = Locator::make(5000, 7, UINT32_MAX);

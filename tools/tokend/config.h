@@ -71,6 +71,7 @@ struct Config {
   store::StoreOptions store;
 
   bool accept_log_damage = false;
+  std::size_t store_shards = 1;
   std::size_t readers = 0;
   std::size_t reader_queue_max = 0;
   std::size_t hashers = 0;

@@ -100,6 +100,13 @@ store::CommitterOptions committer_options(const Config& config) {
   return options;
 }
 
+static_assert(store::kIssuingShardsMax < core::Outbox::kReceiversMax, "and the committer");
+
+// Apart from the committer.
+std::size_t shards_of(const Config& config) {
+  return config.store_shards > 1 ? config.store_shards : 0;
+}
+
 store::StoreOptions store_options(const Config& config) {
   store::StoreOptions options = config.store;
   options.bcrypt_cost = static_cast<int>(config.bcrypt_cost);
@@ -159,6 +166,7 @@ Daemon::Daemon(const Config& config)
       main_log_(log_.add_core()),
       signal_log_(log_.add_core()),
       server_(server_options(config_), clock_),
+      committer_thread_(shards_of(config_)),
       readers_(
           {.name = "reader", .threads = config_.readers, .queue_max = config_.reader_queue_max}),
       hashers_(
@@ -195,6 +203,9 @@ std::expected<void, StartFailure> Daemon::open_store() {
   options.token_segment_bytes = config_.write_buffer_bytes;
   options.journal_bytes_max = config_.journal_bytes;
   options.audit_retention_ms = config_.audit_retention_ms;
+  options.journal_writes_max =
+      std::min(store::kJournalWritesMax,
+               options.journal_writes_max + shards_of(config_) * store::IssuingShard::kBatches);
   options.accept_log_damage = config_.accept_log_damage;
   auto database = store::RocksDatabase::open(options, clock_);
   if (!database) return std::unexpected(failure_of(database.error()));
@@ -210,11 +221,15 @@ std::expected<void, StartFailure> Daemon::open_store() {
     admin_password_file_ = plan->password_file;
   }
 
-  auto committer = store::Committer::open({.database = *database_,
-                                           .clock = clock_,
-                                           .waker = committer_thread_,
-                                           .random = committer_random_},
-                                          prepared->identity, committer_options(config_));
+  store::CommitterParts parts{.database = *database_,
+                              .clock = clock_,
+                              .waker = committer_thread_,
+                              .random = committer_random_};
+  for (std::size_t shard = 0; shard < shards_of(config_); ++shard) {
+    shards_random_.push_back(std::make_unique<store::RandomBytes>());
+    parts.shards.push_back({committer_thread_.shard_waker(shard), *shards_random_.back()});
+  }
+  auto committer = store::Committer::open(parts, prepared->identity, committer_options(config_));
   if (!committer) return std::unexpected(failure_of(committer.error()));
   committer_ = std::move(*committer);
   stored_settings_ = committer_->settings();

@@ -75,6 +75,7 @@ class Daemon {
   std::unique_ptr<store::RocksDatabase> database_;
   store::RandomBytes random_;            // before threads run
   store::RandomBytes committer_random_;  // the committer's
+  std::vector<std::unique_ptr<store::RandomBytes>> shards_random_;
   store::CommitterThread committer_thread_;
   std::unique_ptr<store::Committer> committer_;
   store::WorkerPool readers_;

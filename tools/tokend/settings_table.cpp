@@ -472,7 +472,9 @@ constexpr Setting kSettings[] = {
      .group = kStore,
      .kind = Kind::count,
      .fallback = "268435456",
-     .help = "Live tokens of all users; at the limit issuing is answered 503",
+     .help =
+         "Live tokens of all users; at the limit issuing is answered 503 (with --store-shards at "
+         "a shard's equal part of it)",
      .target = TARGET(tokens_max),
      .least = 1,
      .greatest = 10'000'000'000},
@@ -492,6 +494,16 @@ constexpr Setting kSettings[] = {
      .target = TARGET(store.user_cache_entries),
      .least = 64,
      .greatest = 1LL << 30},
+    {.name = "store-shards",
+     .group = kStore,
+     .kind = Kind::count,
+     .fallback = "1",
+     .help =
+         "Threads that issue tokens, each for a part of the users, where one cannot mint as many "
+         "as the cores ask for; 1: the committer issues",
+     .target = TARGET(store_shards),
+     .least = 1,
+     .greatest = store::kIssuingShardsMax},
     {.name = "readers",
      .group = kStore,
      .kind = Kind::count,

@@ -1,0 +1,477 @@
+// Issuing by shards, step by step: who gets what, who waits for whom, and in which order it lasts.
+// That a store with shards does all that one without them does, the other suites show, which run
+// with them once more.
+
+#include "store/issuing_shard.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "store/committer_thread.h"
+#include "store/meta.h"
+#include "tests/store/store_fixture.h"
+
+namespace tokend::store {
+namespace {
+
+using core::Errc;
+
+class IssuingShardTest : public StoreFixture {
+ protected:
+  static constexpr std::size_t kShards = 3;
+
+  IssuingShardTest() {
+    close();
+    shards_count = kShards;
+    open();
+    // So that every shard has someone.
+    for (std::size_t shard = 0; shard < kShards; ++shard) {
+      for (int i = 0; users.size() <= shard; ++i) {
+        const UserId id = create("user" + std::to_string(shard) + "-" + std::to_string(i));
+        if (shard_of(id, kShards) == shard) users.push_back(id);
+      }
+    }
+    settle();
+  }
+
+  std::unique_ptr<Asked<IssueToken>> ask(const UserId& user, std::size_t core = 0) {
+    auto operation = std::make_unique<Asked<IssueToken>>();
+    operation->user = operation->issuer = user;
+    store(core).write(*operation);
+    return operation;
+  }
+  IssuingShard& shard(std::size_t number) { return *committer->shards()[number]; }
+  void turns() {
+    for (std::size_t core = 0; core < cores.size(); ++core) turn(core);
+  }
+  void step_committer() {
+    while (committer->step()) {
+    }
+    turns();
+  }
+
+  std::vector<UserId> users;
+};
+
+TEST_F(IssuingShardTest, EachUserHasItsShardAndAllElseIsTheCommitters) {
+  Asked<IssueToken> issue;
+  for (std::size_t i = 0; i < kShards; ++i) {
+    issue.user = users[i];
+    EXPECT_EQ(&committer->mailbox_for(issue), &shard(i).mailbox());
+  }
+  KeyedRequest request;
+  issue.keyed = &request;
+  EXPECT_EQ(&committer->mailbox_for(issue), &committer->mailbox());
+  EXPECT_EQ(&committer->mailbox_for(Asked<IssuePersonalToken>()), &committer->mailbox());
+  EXPECT_EQ(&committer->mailbox_for(Asked<RevokeToken>()), &committer->mailbox());
+  EXPECT_EQ(&committer->mailbox_for(Asked<CollectTokens>()), &committer->mailbox());
+}
+
+TEST_F(IssuingShardTest, UsersSpreadEvenly) {
+  std::vector<std::size_t> counts(7);
+  for (int i = 0; i < 70'000; ++i) ++counts[shard_of(make_id(random), counts.size())];
+  for (const std::size_t count : counts) EXPECT_NEAR(static_cast<double>(count), 10'000, 500);
+}
+
+// One shard, in the middle of its batch, has to read a user from the disk; the other one begins
+// later and is done sooner.
+TEST_F(IssuingShardTest, WhoeverIsDoneFirstBatchesLastInTheirOrder) {
+  restart();  // so that no issuer knows its users
+  std::unique_ptr<Asked<IssueToken>> other;
+  bool began = false;
+  database.during_disk_read = [&] {
+    if (std::exchange(began, true)) return;
+    other = ask(users[1]);
+    EXPECT_TRUE(shard(1).step());
+    step_committer();
+    EXPECT_FALSE(other->done()) << "its batch comes behind one that is not there yet";
+  };
+  const auto first = ask(users[0]);
+  EXPECT_TRUE(shard(0).step());
+  database.during_disk_read = nullptr;
+  EXPECT_TRUE(began);
+  step_committer();
+  EXPECT_TRUE(first->succeeded());
+  EXPECT_TRUE(other->succeeded());
+  EXPECT_GT(other->locator, first->locator);
+}
+
+TEST_F(IssuingShardTest, ABatchOfTheCommittersWaitsUntilAllShardsHold) {
+  Asked<UpdateUser> update;
+  update.id = users[0];
+  update.revoke_tokens = true;
+  const auto before = ask(users[0]);
+  EXPECT_TRUE(shard(0).step());
+  store().write(update);
+  step_committer();
+  EXPECT_TRUE(before->succeeded());
+  for (std::size_t i = 0; i < kShards; ++i) {
+    EXPECT_FALSE(update.done()) << "shard " << i << " may be issuing";
+    EXPECT_TRUE(shard(i).step());
+    step_committer();
+  }
+  step_committer();
+  EXPECT_TRUE(update.succeeded());
+  EXPECT_FALSE(authenticates_anywhere(std::string(view_of(before->token)), users[0]));
+}
+
+TEST_F(IssuingShardTest, AShardThatHoldsBeginsNothing) {
+  Asked<UpdateUser> update;
+  update.id = users[0];
+  update.active = false;
+  store().write(update);
+  step_committer();
+  EXPECT_TRUE(shard(0).step()) << "it says that it holds";
+  const auto behind = ask(users[0]);
+  const auto another = ask(users[1]);
+  EXPECT_FALSE(shard(0).step());
+  EXPECT_TRUE(shard(1).step());
+  EXPECT_FALSE(shard(1).step());
+  EXPECT_FALSE(behind->done() || another->done());
+  settle();
+  EXPECT_TRUE(update.succeeded());
+  EXPECT_TRUE(behind->failed_with(Errc::refused)) << "it was deactivated in front of it";
+  EXPECT_TRUE(another->succeeded());
+}
+
+TEST_F(IssuingShardTest, ShardsGoOnBeforeTheCommittersBatchIsDurable) {
+  bool disk_is_done = false;
+  database.disk_is_done = [&] { return disk_is_done; };
+  Asked<UpdateUser> update;
+  update.id = users[0];
+  update.add_roles.add(Role::bot);
+  store().write(update);
+  for (int i = 0; i < 3; ++i) step();
+  const auto behind = ask(users[1]);
+  for (int i = 0; i < 3; ++i) step();
+  turns();
+  EXPECT_FALSE(update.done() || behind->done());
+  EXPECT_FALSE(behind->locator.empty()) << "it is minted already";
+  disk_is_done = true;
+  settle();
+  EXPECT_TRUE(update.succeeded());
+  EXPECT_TRUE(behind->succeeded());
+}
+
+TEST_F(IssuingShardTest, AFailedCommitEndsWhatEveryShardHas) {
+  bool disk_is_done = false;
+  database.disk_is_done = [&] { return disk_is_done; };
+  database.fail_next_commit(tests::MemoryDatabase::Failure::lost);
+  const auto under_way = ask(users[0]);
+  EXPECT_TRUE(shard(0).step());
+  step_committer();
+  const auto handed_in = ask(users[1]);
+  EXPECT_TRUE(shard(1).step());
+  const auto waiting = ask(users[2]);
+  Asked<UpdateUser> update;
+  update.id = users[2];
+  store().write(update);
+  step_committer();
+  disk_is_done = true;
+  settle();
+  EXPECT_FALSE(committer->healthy());
+  EXPECT_TRUE(under_way->failed_with(Errc::unavailable));
+  EXPECT_TRUE(handed_in->failed_with(Errc::unavailable));
+  EXPECT_TRUE(waiting->failed_with(Errc::unavailable));
+  EXPECT_TRUE(update.failed_with(Errc::unavailable));
+  EXPECT_EQ(under_way->token, TokenText{});
+  EXPECT_EQ(handed_in->token, TokenText{});
+  EXPECT_TRUE(committer->idle());
+  const auto after = ask(users[0]);
+  settle();
+  EXPECT_TRUE(after->failed_with(Errc::unavailable));
+}
+
+// Nobody steps a shard that sleeps: it has to be woken.
+TEST_F(IssuingShardTest, WhoHoldsWhileACommitFailsIsWokenToAnswer) {
+  database.fail_next_commit(tests::MemoryDatabase::Failure::lost);
+  bool disk_is_done = false;
+  database.disk_is_done = [&] { return disk_is_done; };
+  const auto under_way = ask(users[1]);
+  EXPECT_TRUE(shard(1).step());
+  Asked<UpdateUser> update;
+  update.id = users[0];
+  store().write(update);
+  step_committer();
+  EXPECT_TRUE(shard(0).step());
+  const auto waiting = ask(users[0]);
+  EXPECT_FALSE(shard(0).step()) << "it holds";
+  const std::size_t wakes = shard_waker.wakes;
+  disk_is_done = true;
+  step_committer();
+  EXPECT_FALSE(committer->healthy());
+  EXPECT_EQ(shard_waker.wakes, wakes + kShards);
+  EXPECT_TRUE(shard(0).step());
+  turns();
+  EXPECT_TRUE(waiting->failed_with(Errc::unavailable));
+}
+
+// As many batches as the database takes, and more, are there at any time.
+TEST_F(IssuingShardTest, BusyShardsDoNotKeepTheCommitterFromItsBatch) {
+  close();
+  options.batch_operations_max = 2;
+  options.overlapping_operations_min = 0;
+  open();
+  bool disk_is_done = false;
+  database.disk_is_done = [&] { return std::exchange(disk_is_done, false); };
+  std::vector<std::unique_ptr<Asked<IssueToken>>> operations;
+  const auto keep_busy = [&] {
+    for (std::size_t i = 0; i < kShards; ++i) {
+      for (int some = 0; some < 4; ++some) operations.push_back(ask(users[i]));
+    }
+    for (int i = 0; i < 4; ++i) step();
+  };
+  for (int i = 0; i < 3; ++i) keep_busy();
+  Asked<CreateUser> create;
+  create.user.username = "anna";
+  store().write(create);
+  for (int i = 0; i < 12 && !create.done(); ++i) {
+    disk_is_done = true;
+    keep_busy();
+    turns();
+  }
+  EXPECT_TRUE(create.succeeded());
+  database.disk_is_done = nullptr;
+  settle();
+  for (const auto& operation : operations) EXPECT_TRUE(operation->succeeded());
+}
+
+TEST_F(IssuingShardTest, ABusyCommitterDoesNotKeepShardsFromTheirs) {
+  const auto ask_for_update = [&](Asked<UpdateUser>& update) {
+    update.id = users[2];
+    store().write(update);
+  };
+  Asked<UpdateUser> first, second;
+  ask_for_update(first);
+  step_committer();
+  for (std::size_t i = 0; i < kShards; ++i) EXPECT_TRUE(shard(i).step());
+  const auto waiting = ask(users[0]);
+  EXPECT_TRUE(committer->step()) << "it writes the one and lets them go on";
+  ask_for_update(second);
+  step_committer();  // asks them to hold again
+  EXPECT_TRUE(shard(0).step());
+  step_committer();
+  EXPECT_TRUE(first.done());
+  EXPECT_FALSE(second.done());
+  EXPECT_TRUE(waiting->succeeded()) << "between the two";
+  settle();
+  EXPECT_TRUE(second.succeeded());
+}
+
+TEST_F(IssuingShardTest, MoreThanABatchMayHaveGoesIntoSeveral) {
+  close();
+  options.batch_operations_max = 4;
+  open();
+  std::vector<std::unique_ptr<Asked<IssueToken>>> operations;
+  for (int i = 0; i < 50; ++i) operations.push_back(ask(users[static_cast<std::size_t>(i) % 3]));
+  settle();
+  Locator last_of_user[3];
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    ASSERT_TRUE(operations[i]->succeeded());
+    EXPECT_GT(operations[i]->locator, last_of_user[i % 3]) << "in the order of the asking";
+    last_of_user[i % 3] = operations[i]->locator;
+  }
+}
+
+TEST_F(IssuingShardTest, WithoutAFreeBroadcastItWaitsForOne) {
+  close();
+  options.broadcasts_max = 1;
+  options.tokens_per_user_max = 1;
+  open();
+  static_cast<void>(issue(users[0]));
+  const auto displaces = ask(users[0]);
+  EXPECT_TRUE(shard(0).step());
+  while (committer->step()) {
+  }
+  const auto waits = ask(users[0]);
+  EXPECT_FALSE(shard(0).step()) << "no core has acknowledged";
+  settle();
+  EXPECT_TRUE(displaces->succeeded());
+  EXPECT_TRUE(waits->succeeded());
+  EXPECT_FALSE(authenticates_anywhere(std::string(view_of(displaces->token)), users[0]));
+  EXPECT_TRUE(authenticates(std::string(view_of(waits->token)), users[0]));
+}
+
+TEST_F(IssuingShardTest, TheLimitOfTheStoreIsSharedEqually) {
+  close();
+  options.indexed_tokens_max = 3 * kShards;
+  open();
+  for (int i = 0; i < 3; ++i) static_cast<void>(issue(users[0]));
+  const auto beyond = ask(users[0]);
+  const auto other = ask(users[1]);
+  settle();
+  EXPECT_TRUE(beyond->failed_with(Errc::full));
+  EXPECT_TRUE(other->succeeded());
+}
+
+TEST_F(IssuingShardTest, WhoeverHoldsMostOfTheTokensTheStoreStarts) {
+  close();
+  shards_count = 0;
+  options.indexed_tokens_max = 6;
+  open();
+  for (int i = 0; i < 6; ++i) static_cast<void>(issue(users[0]));
+  close();
+  shards_count = kShards;
+  open();
+  EXPECT_EQ(committer->indexed_tokens(), 6U);
+  close();
+  options.indexed_tokens_max = 5;
+  const auto opened =
+      Committer::open({database, clock, committer_waker, random}, identity, options);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Errc::full);
+  options.indexed_tokens_max = 6;
+  open();
+}
+
+TEST_F(IssuingShardTest, AnotherNumberOfShardsFindsWhatThereIs) {
+  options.tokens_per_user_max = 3;
+  std::vector<std::vector<Token>> tokens(users.size());
+  for (const std::size_t shards : {3U, 0U, 5U, 1U, 2U}) {
+    shards_count = shards;
+    restart();
+    for (std::size_t i = 0; i < users.size(); ++i) {
+      const Token token = issue(users[i]);
+      for (const Token& older : tokens[i]) EXPECT_GT(token.locator, older.locator);
+      tokens[i].push_back(token);
+    }
+  }
+  for (std::size_t i = 0; i < users.size(); ++i) {
+    for (std::size_t at = 0; at < tokens[i].size(); ++at) {
+      EXPECT_EQ(authenticates_anywhere(tokens[i][at].text, users[i]), at + 3 >= tokens[i].size());
+    }
+  }
+}
+
+// What the clock did between two lives, and how many issued in them, is no matter.
+TEST_F(IssuingShardTest, NoLocatorComesAgainAfterACrash) {
+  const Token token = issue(users[0]);
+  clock.now_ms -= 10'000;
+  Asked<RevokeToken> revoke;
+  revoke.user = users[0];
+  revoke.locator = token.locator;
+  store().write(revoke);
+  settle();
+  restart();
+  EXPECT_GT(issue(users[1]).locator, token.locator);
+}
+
+// With threads: cores issue for everybody while users are deactivated and come back; run under
+// TSan too. At each answered deactivation nothing of before it is valid.
+TEST(CommitterThread, ShardsIssueBesideWhatTheCommitterWrites) {
+  constexpr std::size_t kShards = 3;
+  constexpr int kRounds = 60;
+  core::SystemClock clock;
+  RandomBytes random;
+  std::vector<RandomBytes> shards_random(kShards);
+  tests::MemoryDatabase database;
+  const auto prepared = prepare_store(database, clock, random, {"root", "secret", "", ""}, 4);
+  ASSERT_TRUE(prepared);
+  CommitterThread thread(kShards);
+  CommitterOptions options;
+  options.tokens_per_user_max = 3;
+  CommitterParts parts{database, clock, thread, random};
+  for (std::size_t i = 0; i < kShards; ++i) {
+    parts.shards.push_back({thread.shard_waker(i), shards_random[i]});
+  }
+  const auto committer = Committer::open(parts, prepared->identity, options);
+  ASSERT_TRUE(committer);
+  ManualExecutor no_workers;
+  std::vector<std::unique_ptr<TestCore>> cores;
+  for (int i = 0; i < 2; ++i) {
+    auto& core = cores.emplace_back(std::make_unique<TestCore>());
+    core->store = std::make_unique<Store>(
+        StoreParts{database, **committer, no_workers, no_workers, core->mailbox, core->clock},
+        StoreOptions{64, 64, 4});
+  }
+  ASSERT_TRUE(thread.start(**committer));
+  std::atomic<int> finished{0};
+  std::atomic<int> wrong{0};
+  const auto run = [&](TestCore& core, const std::string& name) {
+    const auto wait = [&](const auto& operation) {
+      while (operation.times_done == 0) {
+        core.take_turn(clock.wall_ms());
+        std::this_thread::yield();
+      }
+    };
+    std::vector<UserId> users;
+    for (int i = 0; i < 6; ++i) {
+      Asked<CreateUser> create;
+      create.user.username = name + std::to_string(i);
+      core.store->write(create);
+      wait(create);
+      users.push_back(create.user.id);
+    }
+    for (int round = 0; round < kRounds; ++round) {
+      std::vector<std::unique_ptr<Asked<IssueToken>>> issued;
+      for (const UserId& user : users) {
+        issued.push_back(std::make_unique<Asked<IssueToken>>());
+        issued.back()->user = user;
+        core.store->write(*issued.back());
+      }
+      const std::size_t chosen = static_cast<std::size_t>(round) % users.size();
+      Asked<UpdateUser> closed;
+      closed.id = users[chosen];
+      closed.active = false;
+      core.store->write(closed);
+      wait(closed);
+      for (const auto& operation : issued) wait(*operation);
+      for (std::size_t i = 0; i < users.size(); ++i) {
+        Asked<Authenticate> authenticate;
+        authenticate.token = view_of(issued[i]->token);
+        authenticate.user_id = users[i].view();
+        core.store->authenticate(authenticate);
+        wait(authenticate);
+        wrong += authenticate.succeeded() != (i != chosen);
+      }
+      Asked<UpdateUser> opened;
+      opened.id = users[chosen];
+      opened.active = true;
+      core.store->write(opened);
+      wait(opened);
+    }
+    ++finished;
+    while (finished < 2) {
+      core.take_turn(clock.wall_ms());
+      std::this_thread::yield();
+    }
+  };
+  std::thread first([&] { run(*cores[0], "anna"); });
+  std::thread second([&] { run(*cores[1], "bert"); });
+  first.join();
+  second.join();
+  // What is posted behind the last answer is answered, too.
+  std::vector<std::unique_ptr<Asked<IssueToken>>> last;
+  for (int i = 0; i < 200; ++i) {
+    last.push_back(std::make_unique<Asked<IssueToken>>());
+    last.back()->user = prepared->created_admin->id;
+    cores[0]->store->write(*last.back());
+  }
+  Asked<CollectTokens> collect;
+  collect.user = prepared->created_admin->id;
+  cores[0]->store->write(collect);
+  std::thread second_core([&] {
+    while (finished < 3) {
+      cores[1]->take_turn(clock.wall_ms());
+      std::this_thread::yield();
+    }
+  });
+  while (last.back()->times_done == 0) cores[0]->take_turn(clock.wall_ms());
+  finished = 3;
+  second_core.join();
+  thread.stop();
+  for (auto& core : cores) core->take_turn(clock.wall_ms());
+  EXPECT_EQ(wrong, 0);
+  EXPECT_TRUE(collect.succeeded());
+  for (const auto& operation : last) EXPECT_TRUE(operation->succeeded());
+}
+
+}  // namespace
+}  // namespace tokend::store
