@@ -1,11 +1,13 @@
 #include "core/listener.h"
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 #include <charconv>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -128,6 +130,31 @@ Result<Listeners> listen_on(const ListenAddress& address, std::size_t count) {
     listeners.sockets.push_back(std::move(*made));
   }
   return listeners;
+}
+
+Result<void> steer_by_cpu(const Listeners& listeners, std::span<const int> cpus) {
+  CHECK(cpus.size() == listeners.sockets.size());
+  // One socket is no group.
+  if (cpus.size() < 2) return {};
+  // A classic BPF program (socket(7), SO_ATTACH_REUSEPORT_CBPF): the number that it returns is that
+  // of the socket, in the order in which they joined; one that there is not leaves it to the
+  // kernel.
+  std::vector<sock_filter> program = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_CPU))};
+  for (std::uint32_t number = 0; number < cpus.size(); ++number) {
+    program.push_back(
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(cpus[number]), 0, 1));
+    program.push_back(BPF_STMT(BPF_RET | BPF_K, number));
+  }
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, UINT32_MAX));
+  CHECK(program.size() <= BPF_MAXINSNS);
+  const sock_fprog attached{static_cast<unsigned short>(program.size()), program.data()};
+  if (setsockopt(listeners.sockets.front().get(), SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &attached,
+                 sizeof(attached)) == 0) {
+    return {};
+  }
+  return fail(Errc::io, "cannot steer the connections of " + text_of(listeners.address) + ": " +
+                            std::strerror(errno));
 }
 
 }  // namespace tokend::core

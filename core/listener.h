@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,5 +41,11 @@ struct Listeners {
 // `count` sockets that share the address among them and with nobody else. Errc::io: it is busy, not
 // permitted or not this machine's.
 [[nodiscard]] Result<Listeners> listen_on(const ListenAddress& address, std::size_t count);
+
+// Before any connection: from now on one whose first packet is worked on by the CPU `cpus[i]` is
+// accepted by the i-th socket, all others by whom the kernel chooses. With a network card whose
+// queues interrupt these CPUs the whole way of a packet is then one CPU's. SO_INCOMING_CPU says the
+// same in one word, but is not looked at within a group of sockets before Linux 6.2. Errc::io.
+[[nodiscard]] Result<void> steer_by_cpu(const Listeners& listeners, std::span<const int> cpus);
 
 }  // namespace tokend::core

@@ -1,8 +1,8 @@
 #include "core/server.h"
 
 #include <pthread.h>
-#include <sched.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/affinity.h"
 #include "core/listener.h"
 #include "core/ring.h"
 
@@ -17,26 +18,6 @@ namespace tokend::core {
 namespace {
 
 constexpr std::chrono::milliseconds kDrainedCorePoll{1};
-
-std::vector<int> allowed_cpus() {
-  std::vector<int> cpus;
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return cpus;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &allowed)) cpus.push_back(cpu);
-  }
-  return cpus;
-}
-
-// 0 or an errno.
-int pin_to(int cpu) noexcept {
-  if (cpu < 0 || cpu >= CPU_SETSIZE) return EINVAL;
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(cpu, &one);
-  return pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
-}
 
 }  // namespace
 
@@ -50,6 +31,7 @@ struct Server::Impl {
   void deliver_until_all_drained(Reactor& reactor) noexcept;
 
   ServerOptions options;
+  std::vector<int> cpus;  // of each core; empty: none is pinned
   std::vector<std::unique_ptr<Reactor>> reactors;
   std::atomic<std::size_t> undrained{0};  // loops that still run
   std::vector<std::string> addresses;
@@ -71,7 +53,12 @@ void Server::Impl::deliver_until_all_drained(Reactor& reactor) noexcept {
 Server::Server(const ServerOptions& options, const Clock& clock) : impl_(std::make_unique<Impl>()) {
   CHECK(options.cores > 0);
   impl_->options = options;
+  const std::vector<int> cpus = options.cpus.empty() ? allowed_cpus() : options.cpus;
+  for (std::size_t core = 0; core < options.cores && !cpus.empty(); ++core) {
+    impl_->cpus.push_back(cpus[core % cpus.size()]);
+  }
   for (std::size_t core = 0; core < options.cores; ++core) {
+    const OnCpu on_its(cpu_of(core));
     impl_->reactors.push_back(std::make_unique<Reactor>(options.reactor, clock));
   }
 }
@@ -84,6 +71,10 @@ Server::~Server() {
 Reactor& Server::reactor(std::size_t core) noexcept {
   CHECK(core < impl_->reactors.size());
   return *impl_->reactors[core];
+}
+
+int Server::cpu_of(std::size_t core) const noexcept {
+  return core < impl_->cpus.size() ? impl_->cpus[core] : -1;
 }
 
 std::size_t Server::cores() const noexcept { return impl_->reactors.size(); }
@@ -101,14 +92,26 @@ Result<void> Server::listen() {
     return fail(Errc::invalid, "between 1 and " + std::to_string(Reactor::kListenersMax) +
                                    " addresses to listen on are needed");
   }
-  for (const auto& reactor : impl_->reactors) {
-    if (auto opened = reactor->open(); !opened) return opened;
+  if (options.steer_connections) {
+    std::vector<int> different = impl_->cpus;
+    std::ranges::sort(different);
+    if (different.empty() || std::ranges::adjacent_find(different) != different.end()) {
+      return fail(Errc::invalid,
+                  "connections can be steered only to cores with a CPU of their own");
+    }
+  }
+  for (std::size_t core = 0; core < options.cores; ++core) {
+    const OnCpu on_its(cpu_of(core));
+    if (auto opened = impl_->reactors[core]->open(); !opened) return opened;
   }
   for (const std::string& text : options.listen) {
     const auto address = parse_listen_address(text);
     if (!address) return std::unexpected(address.error());
     auto listeners = listen_on(*address, options.cores);
     if (!listeners) return std::unexpected(std::move(listeners.error()));
+    if (options.steer_connections) {
+      if (auto steered = steer_by_cpu(*listeners, impl_->cpus); !steered) return steered;
+    }
     for (std::size_t core = 0; core < options.cores; ++core) {
       impl_->reactors[core]->add_listener(std::move(listeners->sockets[core]));
     }
@@ -120,29 +123,25 @@ Result<void> Server::listen() {
 Result<void> Server::start(const std::vector<SessionFactory*>& factories) {
   CHECK(factories.size() == impl_->reactors.size() && impl_->threads.empty());
   const std::size_t cores = impl_->reactors.size();
-  std::vector<int> cpus = impl_->options.cpus;
-  if (cpus.empty()) cpus = allowed_cpus();
-
   impl_->undrained = cores;
   std::vector<Impl::Report> reports(cores);
   std::latch enabled(static_cast<std::ptrdiff_t>(cores));
   for (std::size_t core = 0; core < cores; ++core) {
-    const int cpu = cpus.empty() ? -1 : cpus[core % cpus.size()];
-    impl_->threads.emplace_back(
-        [&, core, cpu, reactor = impl_->reactors[core].get(), factory = factories[core]] {
-          const std::string name = "core-" + std::to_string(core);
-          pthread_setname_np(pthread_self(), name.c_str());
-          reports[core].pinning_error = pin_to(cpu);
-          reports[core].enabled = reactor->enable();
-          const bool runs = reports[core].enabled.has_value();
-          enabled.count_down();  // the reports and the latch are gone from here on
-          if (!runs) {
-            impl_->undrained.fetch_sub(1);
-            return;
-          }
-          reactor->run(*factory);
-          impl_->deliver_until_all_drained(*reactor);
-        });
+    impl_->threads.emplace_back([&, core, cpu = cpu_of(core), reactor = impl_->reactors[core].get(),
+                                 factory = factories[core]] {
+      const std::string name = "core-" + std::to_string(core);
+      pthread_setname_np(pthread_self(), name.c_str());
+      reports[core].pinning_error = pin_to(cpu);
+      reports[core].enabled = reactor->enable();
+      const bool runs = reports[core].enabled.has_value();
+      enabled.count_down();  // the reports and the latch are gone from here on
+      if (!runs) {
+        impl_->undrained.fetch_sub(1);
+        return;
+      }
+      reactor->run(*factory);
+      impl_->deliver_until_all_drained(*reactor);
+    });
   }
   enabled.wait();
 

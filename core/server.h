@@ -23,6 +23,9 @@ struct ServerOptions {
   std::vector<std::string> listen;
   std::size_t cores = 1;
   std::vector<int> cpus;  // CPU of each core; empty: the first `cores` allowed ones
+  // A connection goes to the core of the CPU on which its first packet was worked on, where that
+  // core is (steer_by_cpu()); else the kernel spreads connections by their addresses.
+  bool steer_connections = false;
   std::int64_t drain_timeout_ms = 10'000;
   ReactorOptions reactor;
 };
@@ -37,9 +40,12 @@ class Server {
   // The reactors exist (and their mailboxes can be posted to) before anything runs.
   [[nodiscard]] Reactor& reactor(std::size_t core) noexcept;
   [[nodiscard]] std::size_t cores() const noexcept;
+  // Where its thread will be pinned; -1: nowhere. What is made for it is best made there (OnCpu).
+  [[nodiscard]] int cpu_of(std::size_t core) const noexcept;
   // Checks io_uring and binds all listeners. Errc::unavailable: the kernel has no io_uring or it is
   // disabled, with the cause and the remedy in the message; Errc::io: an address is busy or bad;
-  // Errc::invalid: the options contradict each other.
+  // Errc::invalid: the options contradict each other, or two cores have one CPU where connections
+  // are to be steered.
   [[nodiscard]] Result<void> listen();
   // What was bound, with real ports, as "127.0.0.1:41234".
   [[nodiscard]] const std::vector<std::string>& addresses() const noexcept;

@@ -37,7 +37,7 @@ core::Result<void> CommitterThread::start(Committer& committer) {
       ShardThread& own = *shards_[i];
       IssuingShard& shard = *committer.shards()[i];
       own.thread = std::thread([this, &shard, &own] { run(shard, own.waker); });
-      pthread_setname_np(own.thread.native_handle(), ("issuer/" + std::to_string(i)).c_str());
+      pthread_setname_np(own.thread.native_handle(), ("shard/" + std::to_string(i)).c_str());
     }
   } catch (const std::system_error& error) {
     // The committer must not wait for those that there are no threads for.

@@ -41,7 +41,7 @@ void print_row(const Scenario& scenario, const Costs& costs) {
   const Outcome calm = simulate(half, costs);
   std::printf("| %zu | %zu | %.2f | %s | %.2f | %.2f | %.2f | %.2f | %.2f | %.0f | %.0f | %.0f |\n",
               scenario.processors, scenario.shards, peak.tokens_per_second / 1e6, peak.saturated(),
-              peak.processors_busy, peak.committer_busy, peak.issuers_busy, peak.keeper_busy,
+              peak.processors_busy, peak.committer_busy, peak.shards_busy, peak.keeper_busy,
               peak.disk_busy, peak.batch_tokens_mean, calm.latency_us_p50, calm.latency_us_p99);
   std::fflush(stdout);
 }
@@ -49,7 +49,7 @@ void print_row(const Scenario& scenario, const Costs& costs) {
 void print_table(Scenario scenario, const Costs& costs) {
   std::printf(
       "| processors | shards | million tokens/s | what is saturated | processors busy | "
-      "committer busy | issuers busy | keeper busy | disk busy | tokens a batch | p50 us at half | "
+      "committer busy | shards busy | keeper busy | disk busy | tokens a batch | p50 us at half | "
       "p99 us at half |\n"
       "|---|---|---|---|---|---|---|---|---|---|---|---|\n");
   for (const std::size_t processors : {1, 2, 4, 8, 16, 32, 64, 128}) {
@@ -67,12 +67,12 @@ void print_json(const Scenario& scenario, const Costs& costs) {
   std::printf(
       "{\"processors\":%zu,\"shards\":%zu,\"tokens_per_second\":%.0f,\"saturated\":\"%s\","
       "\"latency_us\":{\"mean\":%.1f,\"p50\":%.1f,\"p99\":%.1f},\"batch_tokens_mean\":%.1f,"
-      "\"busy\":{\"processors\":%.3f,\"loops\":%.3f,\"committer\":%.3f,\"issuers\":%.3f,"
+      "\"busy\":{\"processors\":%.3f,\"loops\":%.3f,\"committer\":%.3f,\"shards\":%.3f,"
       "\"keeper\":%.3f,\"disk\":%.3f}}\n",
       scenario.processors, scenario.shards, outcome.tokens_per_second, outcome.saturated(),
       outcome.latency_us_mean, outcome.latency_us_p50, outcome.latency_us_p99,
       outcome.batch_tokens_mean, outcome.processors_busy, outcome.loops_busy,
-      outcome.committer_busy, outcome.issuers_busy, outcome.keeper_busy, outcome.disk_busy);
+      outcome.committer_busy, outcome.shards_busy, outcome.keeper_busy, outcome.disk_busy);
 }
 
 }  // namespace
@@ -97,12 +97,12 @@ int main(int argc, char** argv) {
                          Flag{"committer-batch-ns", &costs.committer_batch, 0, kNsMax},
                          Flag{"committer-token-ns", &costs.committer_token, 0, kNsMax},
                          Flag{"committer-cross-ns", &costs.committer_cross, 0, kNsMax},
-                         Flag{"issuer-batch-ns", &costs.issuer_batch, 0, kNsMax},
-                         Flag{"issuer-token-ns", &costs.issuer_token, 1, kNsMax},
-                         Flag{"issuer-cross-ns", &costs.issuer_cross, 0, kNsMax},
-                         Flag{"sharded-batch-ns", &costs.sharded_batch, 0, kNsMax},
-                         Flag{"sharded-token-ns", &costs.sharded_token, 1, kNsMax},
-                         Flag{"sharded-cross-ns", &costs.sharded_cross, 0, kNsMax},
+                         Flag{"shard-batch-ns", &costs.shard_batch, 0, kNsMax},
+                         Flag{"shard-token-ns", &costs.shard_token, 1, kNsMax},
+                         Flag{"shard-cross-ns", &costs.shard_cross, 0, kNsMax},
+                         Flag{"commit-batch-ns", &costs.commit_batch, 0, kNsMax},
+                         Flag{"commit-token-ns", &costs.commit_token, 1, kNsMax},
+                         Flag{"commit-cross-ns", &costs.commit_cross, 0, kNsMax},
                          Flag{"keeper-token-ns", &costs.keeper_token, 0, kNsMax},
                          Flag{"post-ns", &costs.post, 0, kNsMax},
                          Flag{"wake-ns", &costs.wake, 0, kNsMax},

@@ -18,7 +18,7 @@ constexpr std::size_t kBatchTokensMax = 4096;
 constexpr std::size_t kOverlappingTokensMin = 64;
 constexpr std::size_t kWritesMax = 4;
 constexpr std::size_t kWritesMaxOfAll = 12;
-constexpr std::size_t kBatchesOfAnIssuer = 2;
+constexpr std::size_t kBatchesOfAShard = 2;
 constexpr std::size_t kHandOverTokensMin = 96;
 constexpr std::size_t kHandOverTurnsMax = 4;
 constexpr double kFrameBytes = 4096;
@@ -41,11 +41,11 @@ using Requests = std::vector<Request>;
 
 constexpr std::uint32_t kCommitter = ~std::uint32_t{0};
 
-enum class Kind : std::uint8_t { loop, client, committer, keeper, issuer, count_ };
+enum class Kind : std::uint8_t { loop, client, committer, keeper, shard, count_ };
 
 struct Flight {
   Requests requests;
-  std::uint32_t issuer = kCommitter;  // that made it
+  std::uint32_t shard = kCommitter;  // that made it
   double durable = 0;
 };
 
@@ -65,7 +65,7 @@ struct Thread {
   Requests taken;
   std::vector<Flight> finished;
   Requests answered;
-  // A loop's: held back for the committer, or the issuers.
+  // A loop's: held back for the committer, or the shards.
   std::vector<Requests> held;
   std::size_t held_count = 0;
   std::size_t turns_held = 0;
@@ -73,7 +73,7 @@ struct Thread {
   std::deque<Flight> flights;
   std::deque<Flight> handed_in;
   std::vector<Flight> begun;
-  // Its, and an issuer's: tokens and batches.
+  // Its, and a shard's: tokens and batches.
   std::size_t under_way = 0;
   std::size_t batches = 0;
   std::size_t tail = 0;  // a keeper's: tokens that it has to write
@@ -104,7 +104,7 @@ class Simulation {
                                {Kind::client, processors},
                                {Kind::committer, 1U},
                                {Kind::keeper, 1U},
-                               {Kind::issuer, shards > 1 ? shards : 0}}) {
+                               {Kind::shard, shards > 1 ? shards : 0}}) {
       first_[static_cast<std::size_t>(kind)] = threads_.size();
       for (std::uint32_t i = 0; i < count; ++i) {
         Thread& its = threads_.emplace_back();
@@ -117,10 +117,10 @@ class Simulation {
     const double crossing = 1.0 - 1.0 / static_cast<double>(scenario.processors);
     loop_half_ = (costs.loop_token + crossing * costs.loop_cross) / 2;
     committer_token_ = costs.committer_token + crossing * costs.committer_cross;
-    issuer_token_ = costs.issuer_token + crossing * costs.issuer_cross;
-    sharded_token_ = costs.sharded_token + crossing * costs.sharded_cross;
-    writes_max_ = has_issuers()
-                      ? std::min(kWritesMaxOfAll, kWritesMax + kBatchesOfAnIssuer * scenario.shards)
+    shard_token_ = costs.shard_token + crossing * costs.shard_cross;
+    commit_token_ = costs.commit_token + crossing * costs.commit_cross;
+    writes_max_ = has_shards()
+                      ? std::min(kWritesMaxOfAll, kWritesMax + kBatchesOfAShard * scenario.shards)
                       : kWritesMax;
   }
 
@@ -132,7 +132,7 @@ class Simulation {
   Thread& thread(Kind kind, std::size_t index) {
     return threads_[first_[static_cast<std::size_t>(kind)] + index];
   }
-  [[nodiscard]] bool has_issuers() const { return scenario_.shards > 1; }
+  [[nodiscard]] bool has_shards() const { return scenario_.shards > 1; }
   // The part of an interval that lies in the measured time.
   [[nodiscard]] double measured(double from, double to) const {
     return std::max(0.0, std::min(to, end_) - std::max(from, begin_));
@@ -155,7 +155,7 @@ class Simulation {
   double begin_commit(Thread& committer);
   void end_task(Thread& thread);
   void end_turn(Thread& loop);
-  void end_batch(Thread& issuer);
+  void end_batch(Thread& shard);
   void end_commit(Thread& committer);
   void submit(Thread& committer, Flight&& flight);
   void answer(const Request& request);
@@ -169,8 +169,8 @@ class Simulation {
   double now_ = 0;
   double loop_half_ = 0;
   double committer_token_ = 0;
-  double issuer_token_ = 0;
-  double sharded_token_ = 0;
+  double shard_token_ = 0;
+  double commit_token_ = 0;
   std::size_t writes_max_ = kWritesMax;
 
   std::vector<Thread> threads_;
@@ -203,7 +203,7 @@ void Simulation::arrive_at_random(std::uint32_t loop) {
 // Of its own.
 bool Simulation::may_begin_batch(const Thread& thread) const {
   const bool has_room =
-      thread.kind == Kind::issuer ? thread.batches < kBatchesOfAnIssuer : may_submit(thread);
+      thread.kind == Kind::shard ? thread.batches < kBatchesOfAShard : may_submit(thread);
   return !thread.inbox.empty() && has_room &&
          thread.inbox.size() >= std::min(kOverlappingTokensMin, thread.under_way);
 }
@@ -221,7 +221,7 @@ bool Simulation::has_work(const Thread& thread) const {
     case Kind::committer:
       return may_begin_batch(thread) || (!thread.handed_in.empty() && may_submit(thread)) ||
              (!thread.flights.empty() && thread.flights.front().durable <= now_);
-    case Kind::issuer: return may_begin_batch(thread);
+    case Kind::shard: return may_begin_batch(thread);
     case Kind::keeper: return thread.tail >= kKeeperTokens;
     default: return !thread.inbox.empty();
   }
@@ -278,7 +278,7 @@ double Simulation::begin_task(Thread& thread) {
   switch (thread.kind) {
     case Kind::loop: return begin_turn(thread);
     case Kind::committer: return begin_commit(thread);
-    case Kind::issuer:
+    case Kind::shard:
       return begin_batch(thread) + costs_.post +
              (has_work(this->thread(Kind::committer, 0)) ? 0 : costs_.wake);
     case Kind::keeper: return static_cast<double>(kKeeperTokens) * costs_.keeper_token;
@@ -312,7 +312,7 @@ void Simulation::end_turn(Thread& loop) {
   loop.held_count = 0;
   for (std::size_t i = 0; i < loop.held.size(); ++i) {
     if (loop.held[i].empty()) continue;
-    Thread& its = has_issuers() ? thread(Kind::issuer, i) : thread(Kind::committer, 0);
+    Thread& its = has_shards() ? thread(Kind::shard, i) : thread(Kind::committer, 0);
     its.inbox.insert(its.inbox.end(), loop.held[i].begin(), loop.held[i].end());
     loop.held[i].clear();
     make_ready(its);
@@ -323,9 +323,9 @@ double Simulation::begin_batch(Thread& thread) {
   const auto count = static_cast<std::ptrdiff_t>(std::min(thread.inbox.size(), kBatchTokensMax));
   thread.taken.assign(thread.inbox.begin(), thread.inbox.begin() + count);
   thread.inbox.erase(thread.inbox.begin(), thread.inbox.begin() + count);
-  const bool issues_for_itself = thread.kind == Kind::issuer;
-  return issues_for_itself ? costs_.issuer_batch + issuer_token_ * static_cast<double>(count)
-                           : costs_.committer_batch + committer_token_ * static_cast<double>(count);
+  const bool is_shard = thread.kind == Kind::shard;
+  return is_shard ? costs_.shard_batch + shard_token_ * static_cast<double>(count)
+                  : costs_.committer_batch + committer_token_ * static_cast<double>(count);
 }
 
 double Simulation::begin_commit(Thread& committer) {
@@ -339,14 +339,14 @@ double Simulation::begin_commit(Thread& committer) {
       const Thread& loop = thread(Kind::loop, request.loop);
       cost += costs_.post + (loop.ready || loop.running ? 0 : costs_.wake);
     }
-    if (!has_issuers()) committer.under_way -= committer.flights.front().requests.size();
+    if (!has_shards()) committer.under_way -= committer.flights.front().requests.size();
     committer.finished.push_back(std::move(committer.flights.front()));
     committer.flights.pop_front();
   }
   while (!committer.handed_in.empty() && may_submit(committer)) {
     Flight& flight = committer.begun.emplace_back(std::move(committer.handed_in.front()));
     committer.handed_in.pop_front();
-    cost += costs_.sharded_batch + sharded_token_ * static_cast<double>(flight.requests.size());
+    cost += costs_.commit_batch + commit_token_ * static_cast<double>(flight.requests.size());
   }
   if (may_begin_batch(committer)) cost += begin_batch(committer);
   return cost;
@@ -378,11 +378,11 @@ void Simulation::submit(Thread& committer, Flight&& flight) {
   make_ready(keeper);
 }
 
-void Simulation::end_batch(Thread& issuer) {
-  issuer.under_way += issuer.taken.size();
-  ++issuer.batches;
+void Simulation::end_batch(Thread& shard) {
+  shard.under_way += shard.taken.size();
+  ++shard.batches;
   Thread& committer = thread(Kind::committer, 0);
-  committer.handed_in.push_back({std::exchange(issuer.taken, {}), issuer.index});
+  committer.handed_in.push_back({std::exchange(shard.taken, {}), shard.index});
   make_ready(committer);
 }
 
@@ -398,11 +398,11 @@ void Simulation::end_commit(Thread& committer) {
       thread(Kind::loop, request.loop).answers.push_back(request);
     }
     for (const Request& request : flight.requests) make_ready(thread(Kind::loop, request.loop));
-    if (flight.issuer == kCommitter) continue;
-    Thread& issuer = thread(Kind::issuer, flight.issuer);
-    issuer.under_way -= flight.requests.size();
-    --issuer.batches;
-    make_ready(issuer);
+    if (flight.shard == kCommitter) continue;
+    Thread& shard = thread(Kind::shard, flight.shard);
+    shard.under_way -= flight.requests.size();
+    --shard.batches;
+    make_ready(shard);
   }
   committer.finished.clear();
 }
@@ -424,7 +424,7 @@ void Simulation::end_task(Thread& thread) {
   switch (thread.kind) {
     case Kind::loop: end_turn(thread); break;
     case Kind::committer: end_commit(thread); break;
-    case Kind::issuer: end_batch(thread); break;
+    case Kind::shard: end_batch(thread); break;
     case Kind::keeper:
       thread.tail -= kKeeperTokens;
       disk_works(kKeeperTokens * costs_.table_bytes / 1024 * costs_.disk_kib);
@@ -479,7 +479,7 @@ Outcome Simulation::run() {
   outcome.loops_busy = share(Kind::loop, scenario_.processors);
   outcome.committer_busy = share(Kind::committer, 1);
   outcome.keeper_busy = share(Kind::keeper, 1);
-  if (has_issuers()) outcome.issuers_busy = share(Kind::issuer, scenario_.shards);
+  if (has_shards()) outcome.shards_busy = share(Kind::shard, scenario_.shards);
   outcome.disk_busy = disk_busy_ / time;
   outcome.in_flight_mean = in_flight_area_ / time;
   if (batches_ > 0) {
@@ -507,7 +507,7 @@ const char* Outcome::saturated() const noexcept {
   if (disk_busy > kSaturated) return "disk";
   if (keeper_busy > kSaturated) return "keeper";
   if (committer_busy > kSaturated) return "committer";
-  if (issuers_busy > kSaturated) return "issuers";
+  if (shards_busy > kSaturated) return "shards";
   if (processors_busy > kSaturated) return "processors";
   return loops_busy > kSaturated ? "loops" : "requests in flight";
 }

@@ -1,15 +1,14 @@
 #pragma once
-// tokend as a net of queues, simulated event by event: loops, a committer and a keeper, the issuers
+// tokend as a net of queues, simulated event by event: loops, a committer and a keeper, the shards
 // of --store-shards, a disk, and the processors that all of them share. Costs go in, throughput and
 // latency come out; README.md says where the costs come from and what is left out.
 //
 // Operation: a request waits for its loop's turn, goes to the committer, which makes one batch of
 // what waits, waits for the batch's write and all before it, and goes home to its loop. With more
-// than one shard it goes to the issuer of a random one, which makes the batch and hands it in to
-// the committer. A processor runs what is ready in the order in which it became ready, a turn or a
-// batch at a time; loops and the load's threads stay on their processor, the others go where one is
-// free. The rules of batches and of handing over are those of store/committer.cpp and
-// core/hand_over.h.
+// than one shard it goes to a random one, which makes the batch and hands it in to the committer. A
+// processor runs what is ready in the order in which it became ready, a turn or a batch at a time;
+// loops and the load's threads stay on their processor, the others go where one is free. The rules
+// of batches and of handing over are those of store/committer.cpp and core/hand_over.h.
 
 #include <cstddef>
 #include <cstdint>
@@ -22,17 +21,17 @@ struct Costs {
   double loop_token = 867;   // a request and its answer, the kernel's part included
   double committer_batch = 55300;
   double committer_token = 904;
-  // Where issuers make the batches: theirs, and what is left to the committer.
-  double issuer_batch = 40000;
-  double issuer_token = 520;
-  double sharded_batch = 40000;
-  double sharded_token = 290;
+  // Where shards make the batches: theirs, and what is left to the committer.
+  double shard_batch = 40000;
+  double shard_token = 520;
+  double commit_batch = 40000;
+  double commit_token = 290;
   double keeper_token = 399;
   // In addition, for the share of tokens whose loop and committer are on different processors.
   double loop_cross = 515;
   double committer_cross = 390;
-  double issuer_cross = 390;
-  double sharded_cross = 390;
+  double shard_cross = 390;
+  double commit_cross = 390;
   double post = 100;        // what one thread leaves with another, whatever its length
   double wake = 1000;       // if that one sleeps
   double client_token = 0;  // of a load that shares the processors; 0: it comes from outside
@@ -66,7 +65,7 @@ struct Outcome {
   double processors_busy = 0;
   double loops_busy = 0;
   double committer_busy = 0;
-  double issuers_busy = 0;  // 0 where the committer issues
+  double shards_busy = 0;  // 0 where the committer issues
   double keeper_busy = 0;
   double disk_busy = 0;
 

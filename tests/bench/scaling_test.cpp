@@ -68,29 +68,29 @@ TEST(Scaling, ASaturatedCommitterIssuesWhatItsCostAllows) {
   EXPECT_STREQ(one.saturated(), "committer");
 }
 
-// Two issuers twice what one costs, as long as the rest of the committer's work allows it.
-TEST(Scaling, IssuersShareTheWorkUntilTheCommitterIsSaturated) {
+// Two shards twice what one costs, as long as the rest of the committer's work allows it.
+TEST(Scaling, ShardsShareTheWorkUntilTheCommitterIsSaturated) {
   Costs costs = plain();
   costs.loop_token = 100;
-  costs.issuer_batch = costs.issuer_cross = 0;
-  costs.sharded_batch = costs.sharded_cross = 0;
+  costs.shard_batch = costs.shard_cross = 0;
+  costs.commit_batch = costs.commit_cross = 0;
   costs.keeper_token = 10;
-  costs.issuer_token = 1000;
-  costs.sharded_token = 300;
+  costs.shard_token = 1000;
+  costs.commit_token = 300;
   const Outcome two = simulate({.processors = 16, .shards = 2, .in_flight = 4096}, costs);
   EXPECT_NEAR(two.tokens_per_second, 2e6, 0.1e6);
-  EXPECT_STREQ(two.saturated(), "issuers");
+  EXPECT_STREQ(two.saturated(), "shards");
   EXPECT_NEAR(two.committer_busy, 0.6, 0.05);
   const Outcome many = simulate({.processors = 32, .shards = 16, .in_flight = 4096}, costs);
-  EXPECT_NEAR(many.tokens_per_second, 1e9 / costs.sharded_token, 0.1 * 1e9 / costs.sharded_token);
+  EXPECT_NEAR(many.tokens_per_second, 1e9 / costs.commit_token, 0.1 * 1e9 / costs.commit_token);
   EXPECT_STREQ(many.saturated(), "committer");
 }
 
-TEST(Scaling, ALoneRequestGoesThroughAnIssuerToo) {
+TEST(Scaling, ALoneRequestGoesThroughAShardToo) {
   const Costs costs = plain();
   const Outcome outcome = simulate({.processors = 1, .shards = 2, .in_flight = 1}, costs);
-  const double way = 2 * costs.loop_turn + costs.loop_token + costs.issuer_batch +
-                     costs.issuer_token + costs.sharded_batch + costs.sharded_token +
+  const double way = 2 * costs.loop_turn + costs.loop_token + costs.shard_batch +
+                     costs.shard_token + costs.commit_batch + costs.commit_token +
                      costs.disk_write + 4 * costs.disk_kib + costs.disk_delay;
   EXPECT_NEAR(outcome.latency_us_p50, way / 1e3, 0.1);
 }

@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <string>
+#include <vector>
 
+#include "core/affinity.h"
 #include "core/clock.h"
 #include "core/server.h"
 #include "tests/core/test_server.h"
@@ -111,6 +114,51 @@ TEST(ListenOnTest, AcceptedSocketsInheritNoDelay) {
   EXPECT_NE(on, 0);
 }
 
+// On loopback the CPU that sends a packet works on its arrival as well.
+TEST(ListenOnTest, AConnectionGoesToTheSocketOfTheCpuThatItsFirstPacketArrivesOn) {
+  const std::vector<int> cpus = allowed_cpus();
+  if (cpus.size() < 2) GTEST_SKIP() << "there is only one CPU";
+  const std::vector<int> steered = {cpus[1], cpus[0]};
+  const auto listeners = listen_on(*parse_listen_address("127.0.0.1:0"), steered.size());
+  ASSERT_TRUE(listeners);
+  ASSERT_TRUE(steer_by_cpu(*listeners, steered));
+  for (std::size_t number = 0; number < steered.size(); ++number) {
+    const OnCpu on_it(steered[number]);
+    for (int i = 0; i < 8; ++i) {
+      const tests::Peer peer(text_of(listeners->address));
+      for (std::size_t other = 0; other < steered.size(); ++other) {
+        pollfd arrived{listeners->sockets[other].get(), POLLIN, 0};
+        EXPECT_EQ(poll(&arrived, 1, 0), other == number ? 1 : 0);
+      }
+      EXPECT_TRUE(Descriptor(accept(listeners->sockets[number].get(), nullptr, nullptr)).valid());
+    }
+  }
+}
+
+TEST(ListenOnTest, FromAnyOtherCpuTheKernelChooses) {
+  const auto listeners = listen_on(*parse_listen_address("127.0.0.1:0"), 2);
+  ASSERT_TRUE(listeners);
+  ASSERT_TRUE(steer_by_cpu(*listeners, std::vector{1022, 1023}));
+  std::size_t first = 0;
+  for (int i = 0; i < 32; ++i) {
+    const tests::Peer peer(text_of(listeners->address));
+    pollfd arrived[] = {{listeners->sockets[0].get(), POLLIN, 0},
+                        {listeners->sockets[1].get(), POLLIN, 0}};
+    ASSERT_EQ(poll(arrived, 2, 1000), 1);
+    const std::size_t chosen = arrived[0].revents != 0 ? 0 : 1;
+    first += chosen == 0;
+    EXPECT_TRUE(Descriptor(accept(listeners->sockets[chosen].get(), nullptr, nullptr)).valid());
+  }
+  EXPECT_GT(first, 0U);
+  EXPECT_LT(first, 32U);
+}
+
+TEST(ListenOnTest, OneSocketIsSteeredNowhere) {
+  const auto listeners = listen_on(*parse_listen_address("127.0.0.1:0"), 1);
+  ASSERT_TRUE(listeners);
+  EXPECT_TRUE(steer_by_cpu(*listeners, std::vector{0}));
+}
+
 TEST(ServerListenTest, ASecondServerOnTheSameAddressIsRefused) {
   tests::TestServer first;
   ServerOptions options = tests::small_options();
@@ -127,6 +175,9 @@ TEST(ServerListenTest, OptionsThatContradictEachOtherAreRefused) {
   ServerOptions options = tests::small_options();
   options.cores = 2;
   options.cpus = {0};
+  EXPECT_EQ(Server(options, clock).listen().error().code, Errc::invalid);
+  options.cpus = {0, 0};
+  options.steer_connections = true;
   EXPECT_EQ(Server(options, clock).listen().error().code, Errc::invalid);
   options = tests::small_options();
   options.listen = {};

@@ -38,6 +38,7 @@ struct Config {
   store::Settings settings;
   store::SettingSet given_settings;
 
+  bool steer_connections = false;
   bool create_tokens_for_users = false;
   std::string create_tokens_for_users_secret;
   std::string create_tokens_for_users_secret_file;

@@ -1,6 +1,5 @@
 #include "tools/tokend/daemon.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -9,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/affinity.h"
 #include "http/api/api.h"
 #include "http/http_session.h"
 #include "store/bootstrap.h"
@@ -25,15 +25,8 @@ constexpr rlim_t kOtherDescriptors = 4'096;
 
 constexpr std::int64_t kProxyHeaderWarningsApartMs = 60'000;
 
-std::size_t allowed_cpus() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return 1;
-  return static_cast<std::size_t>(std::max(1, CPU_COUNT(&allowed)));
-}
-
 Config with_cores(Config config) {
-  if (config.cores == 0) config.cores = allowed_cpus();
+  if (config.cores == 0) config.cores = std::max<std::size_t>(1, core::allowed_cpus().size());
   return config;
 }
 
@@ -51,6 +44,7 @@ core::ServerOptions server_options(const Config& config) {
   return {.listen = config.listen,
           .cores = config.cores,
           .cpus = config.cpus,
+          .steer_connections = config.steer_connections,
           .drain_timeout_ms = config.drain_timeout_ms,
           .reactor = config.reactor};
 }
@@ -191,6 +185,7 @@ std::expected<std::unique_ptr<Daemon>, StartFailure> Daemon::open(const Config& 
   }
   if (auto opened = daemon->open_store(); !opened) return std::unexpected(opened.error());
   for (std::size_t core = 0; core < daemon->config_.cores; ++core) {
+    const core::OnCpu on_its(daemon->server_.cpu_of(core));
     daemon->cores_.push_back(std::make_unique<Core>(*daemon, daemon->server_.reactor(core)));
   }
   return daemon;

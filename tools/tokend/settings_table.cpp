@@ -63,6 +63,14 @@ constexpr Setting kSettings[] = {
      .fallback = "",
      .help = "CPUs of the serving threads, such as 0-3,6; the first allowed ones if not set",
      .target = TARGET(cpus)},
+    {.name = "steer-connections",
+     .group = kServer,
+     .kind = Kind::toggle,
+     .fallback = "false",
+     .help =
+         "A connection goes to the core on whose CPU its first packet arrives, for network cards "
+         "with a queue for each of --cpus; else they are spread by their addresses",
+     .target = TARGET(steer_connections)},
     {.name = "drain-timeout",
      .group = kServer,
      .kind = Kind::duration,
