@@ -17,28 +17,28 @@ namespace tokend::scaling {
 
 // Nanoseconds of a processor if it is not said otherwise. The defaults are README.md's.
 struct Costs {
-  double loop_turn = 12900;  // a turn that finds something
-  double loop_token = 867;   // a request and its answer, the kernel's part included
-  double committer_batch = 55300;
-  double committer_token = 904;
+  double loop_turn = 15300;  // a turn that finds something
+  double loop_token = 946;   // a request and its answer, the kernel's part included
+  double committer_batch = 60100;
+  double committer_token = 921;
   // Where shards make the batches: theirs, and what is left to the committer.
-  double shard_batch = 40000;
-  double shard_token = 520;
-  double commit_batch = 40000;
-  double commit_token = 290;
-  double keeper_token = 399;
+  double shard_batch = 27800;
+  double shard_token = 678;
+  double commit_batch = 52800;
+  double commit_token = 497;
+  double keeper_token = 318;
   // In addition, for the share of tokens whose loop and committer are on different processors.
-  double loop_cross = 515;
-  double committer_cross = 390;
-  double shard_cross = 390;
-  double commit_cross = 390;
+  double loop_cross = 599;
+  double committer_cross = 18;
+  double shard_cross = 28;
+  double commit_cross = 0;
   double post = 100;        // what one thread leaves with another, whatever its length
   double wake = 1000;       // if that one sleeps
   double client_token = 0;  // of a load that shares the processors; 0: it comes from outside
   // The disk does one write at a time for so long, and its answer takes the delay more.
-  double disk_write = 15400;
-  double disk_kib = 297;
-  double disk_delay = 75500;
+  double disk_write = 18500;
+  double disk_kib = 291;
+  double disk_delay = 89900;
   double disk_spread = 0.3;    // sigma of the logarithm of disk_write; 0: none
   double journal_bytes = 110;  // of a token
   double table_bytes = 200;    // of a token, written by the keeper
