@@ -1,8 +1,11 @@
 #include "core/affinity.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <cerrno>
+#include <system_error>
+#include <thread>
 
 namespace tokend::core {
 
@@ -25,13 +28,17 @@ int pin_to(int cpu) noexcept {
   return pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
 }
 
-OnCpu::OnCpu(int cpu) noexcept {
-  CPU_ZERO(&before_);
-  moved_ = sched_getaffinity(0, sizeof(before_), &before_) == 0 && pin_to(cpu) == 0;
-}
-
-OnCpu::~OnCpu() {
-  if (moved_) sched_setaffinity(0, sizeof(before_), &before_);
+void run_on_cpu(int cpu, const std::function<void()>& work) {
+  std::thread there;
+  try {
+    there = std::thread([&] {
+      static_cast<void>(pin_to(cpu));
+      work();
+    });
+  } catch (const std::system_error&) {
+    return work();
+  }
+  there.join();
 }
 
 }  // namespace tokend::core

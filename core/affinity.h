@@ -1,10 +1,9 @@
 #pragma once
 // Which processors a thread runs on.
 //
-// Concurrency: each call is about the thread that makes it.
+// Concurrency: allowed_cpus() and pin_to() are about the thread that calls.
 
-#include <sched.h>
-
+#include <functional>
 #include <vector>
 
 namespace tokend::core {
@@ -15,19 +14,10 @@ namespace tokend::core {
 // From now on. 0, or an errno: EINVAL where there is no such CPU or it is not allowed.
 [[nodiscard]] int pin_to(int cpu) noexcept;
 
-// While it lives the thread runs on this CPU, as far as it may, so that what is made meanwhile lies
-// in the memory of that CPU's NUMA node: Linux puts a page where it is first touched. A thread
-// that is started meanwhile would inherit that.
-class OnCpu {
- public:
-  explicit OnCpu(int cpu) noexcept;
-  ~OnCpu();
-  OnCpu(const OnCpu&) = delete;
-  OnCpu& operator=(const OnCpu&) = delete;
-
- private:
-  cpu_set_t before_;
-  bool moved_ = false;
-};
+// Runs `work` on a thread of its own on this CPU and waits for it, so that what is made meanwhile
+// lies in the memory of that CPU's NUMA node: Linux puts a page where it is first touched. Where
+// there is no such CPU, or no thread, it runs wherever it may. The caller's thread is not moved:
+// what it may run on would be fixed from then on, and inherited by all threads that it starts.
+void run_on_cpu(int cpu, const std::function<void()>& work);
 
 }  // namespace tokend::core

@@ -153,8 +153,8 @@ Result<void> steer_by_cpu(const Listeners& listeners, std::span<const int> cpus)
                  sizeof(attached)) == 0) {
     return {};
   }
-  return fail(Errc::io, "cannot steer the connections of " + text_of(listeners.address) + ": " +
-                            std::strerror(errno));
+  return fail(Errc::io, "--steer-connections: cannot steer those of " + text_of(listeners.address) +
+                            ": " + std::strerror(errno));
 }
 
 }  // namespace tokend::core

@@ -46,6 +46,7 @@ struct Listeners {
 // accepted by the i-th socket, all others by whom the kernel chooses. With a network card whose
 // queues interrupt these CPUs the whole way of a packet is then one CPU's. SO_INCOMING_CPU says the
 // same in one word, but is not looked at within a group of sockets before Linux 6.2. Errc::io.
+// Sockets that are closed one by one shift the others' numbers: only where all end.
 [[nodiscard]] Result<void> steer_by_cpu(const Listeners& listeners, std::span<const int> cpus);
 
 }  // namespace tokend::core

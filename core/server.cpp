@@ -29,6 +29,7 @@ struct Server::Impl {
   };
 
   void deliver_until_all_drained(Reactor& reactor) noexcept;
+  [[nodiscard]] Result<void> check_steering() const;
 
   ServerOptions options;
   std::vector<int> cpus;  // of each core; empty: none is pinned
@@ -50,6 +51,24 @@ void Server::Impl::deliver_until_all_drained(Reactor& reactor) noexcept {
   }
 }
 
+Result<void> Server::Impl::check_steering() const {
+  const std::vector<int> allowed = allowed_cpus();
+  std::vector<int> own = cpus;
+  std::ranges::sort(own);
+  if (own.empty() || std::ranges::adjacent_find(own) != own.end()) {
+    return fail(Errc::invalid,
+                "--steer-connections: each core needs a CPU of its own; --cores may be " +
+                    std::to_string(allowed.size()) + " at most");
+  }
+  for (const int cpu : own) {
+    if (std::ranges::find(allowed, cpu) == allowed.end()) {
+      return fail(Errc::invalid, "--steer-connections: CPU " + std::to_string(cpu) +
+                                     " of --cpus may not be used by this process");
+    }
+  }
+  return {};
+}
+
 Server::Server(const ServerOptions& options, const Clock& clock) : impl_(std::make_unique<Impl>()) {
   CHECK(options.cores > 0);
   impl_->options = options;
@@ -58,8 +77,9 @@ Server::Server(const ServerOptions& options, const Clock& clock) : impl_(std::ma
     impl_->cpus.push_back(cpus[core % cpus.size()]);
   }
   for (std::size_t core = 0; core < options.cores; ++core) {
-    const OnCpu on_its(cpu_of(core));
-    impl_->reactors.push_back(std::make_unique<Reactor>(options.reactor, clock));
+    run_on_cpu(cpu_of(core), [&] {
+      impl_->reactors.push_back(std::make_unique<Reactor>(options.reactor, clock));
+    });
   }
 }
 
@@ -93,16 +113,12 @@ Result<void> Server::listen() {
                                    " addresses to listen on are needed");
   }
   if (options.steer_connections) {
-    std::vector<int> different = impl_->cpus;
-    std::ranges::sort(different);
-    if (different.empty() || std::ranges::adjacent_find(different) != different.end()) {
-      return fail(Errc::invalid,
-                  "connections can be steered only to cores with a CPU of their own");
-    }
+    if (auto possible = impl_->check_steering(); !possible) return possible;
   }
   for (std::size_t core = 0; core < options.cores; ++core) {
-    const OnCpu on_its(cpu_of(core));
-    if (auto opened = impl_->reactors[core]->open(); !opened) return opened;
+    Result<void> opened;
+    run_on_cpu(cpu_of(core), [&] { opened = impl_->reactors[core]->open(); });
+    if (!opened) return opened;
   }
   for (const std::string& text : options.listen) {
     const auto address = parse_listen_address(text);

@@ -40,12 +40,13 @@ class Server {
   // The reactors exist (and their mailboxes can be posted to) before anything runs.
   [[nodiscard]] Reactor& reactor(std::size_t core) noexcept;
   [[nodiscard]] std::size_t cores() const noexcept;
-  // Where its thread will be pinned; -1: nowhere. What is made for it is best made there (OnCpu).
+  // Where its thread will be pinned; -1: nowhere. What is made for it is best made there
+  // (run_on_cpu()).
   [[nodiscard]] int cpu_of(std::size_t core) const noexcept;
   // Checks io_uring and binds all listeners. Errc::unavailable: the kernel has no io_uring or it is
   // disabled, with the cause and the remedy in the message; Errc::io: an address is busy or bad;
-  // Errc::invalid: the options contradict each other, or two cores have one CPU where connections
-  // are to be steered.
+  // Errc::invalid: the options contradict each other, or connections are to be
+  // steered to a core that has no CPU of its own.
   [[nodiscard]] Result<void> listen();
   // What was bound, with real ports, as "127.0.0.1:41234".
   [[nodiscard]] const std::vector<std::string>& addresses() const noexcept;

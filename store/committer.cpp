@@ -224,8 +224,9 @@ bool Committer::Impl::begin_batch() noexcept {
   free_broadcasts.pop_back();
   write_batch(flight);
   operations_under_way += flight.operations;
-  submit(flight);
+  // What they begin now comes behind it.
   if (!shards.empty()) let_shards_go_on();
+  submit(flight);
   return true;
 }
 

@@ -62,8 +62,8 @@ struct CommitterOptions {
   std::size_t overlapping_operations_min = 64;
   std::size_t broadcasts_max = 64;       // batches whose invalidations are not yet acknowledged
   std::size_t tokens_per_user_max = 50;  // dated ones; the oldest beyond it are dropped
-  // Live dated tokens of the whole store, and users with such or recently issued for. Of both each
-  // shard may issue up to an equal share.
+  // Live dated tokens of the whole store, and users with such or recently issued for. Of what is
+  // left at the start each shard has an equal share.
   std::size_t indexed_tokens_max = 256U << 20;
   std::size_t indexed_users_max = 64U << 20;
   std::size_t personal_tokens_per_user_max = 100;  // at most kPersonalTokensMax

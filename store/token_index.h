@@ -35,6 +35,10 @@ class TokenIndex {
 
   TokenIndex(const Limits& limits, std::uint16_t shard);
 
+  void set_limits(std::size_t tokens_max, std::size_t users_max) noexcept {
+    limits_.tokens_max = tokens_max;
+    limits_.users_max = users_max;
+  }
   // Makes room for so many users, so that it need not be made in between.
   void reserve(std::size_t users);
 
@@ -113,7 +117,7 @@ class TokenIndex {
   [[nodiscard]] std::size_t home_of(std::uint32_t number) const noexcept;
   void drop_expired(UserTokens& user, std::int64_t now_ms) noexcept;
 
-  const Limits limits_;
+  Limits limits_;
   const std::uint16_t shard_;
   // Open addressing with linear probing, at most two thirds full: numbers in users_, or kNone.
   std::unique_ptr<core::Mapping> slots_memory_;

@@ -24,11 +24,8 @@ WriteRules::WriteRules(Database& database, const Identity& identity, RandomBytes
       state_(database, options.settings) {
   CHECK(issuers_count_ > 0);
   for (RandomBytes* const its_random : issuers_random) {
-    issuers_.push_back(
-        std::make_unique<TokenIssuer>(state_, identity.token_key, identity.shard, *its_random,
-                                      TokenIndex::Limits{options.index.tokens_per_user_max,
-                                                         share_of_one(options.index.tokens_max),
-                                                         share_of_one(options.index.users_max)}));
+    issuers_.push_back(std::make_unique<TokenIssuer>(state_, identity.token_key, identity.shard,
+                                                     *its_random, options.index));
   }
 }
 
@@ -36,6 +33,7 @@ void WriteRules::begin_batch(Batch& batch, std::uint64_t number, std::int64_t no
   batch_ = &batch;
   state_.overlay.begin(batch, number);
   now_ms_ = now_ms;
+  locator_before_ = locators_.last();
   for (const auto& issuer : issuers_) issuer->begin_batch(now_ms, locators_, tokens_);
 }
 
@@ -195,7 +193,10 @@ void WriteRules::finish_batch() {
   const std::size_t issued = tokens_.issued();
   tokens_.write(*batch_);
   if (!keyed_.empty()) write_parts();
-  if (const Locator last = locators_.last(); last != committed_locator_) {
+  // A batch that changes nothing stays one, whatever shards have issued.
+  const Locator last = locators_.last();
+  const bool changes = batch_->count() > 0 || last != locator_before_;
+  if (changes && last != committed_locator_) {
     // The key of the newest token would say the same, if it could not be revoked and the clock be
     // set back after that.
     batch_->put(Family::meta, kMetaLastLocator, view_of(last));
@@ -205,7 +206,7 @@ void WriteRules::finish_batch() {
     batch_->put(Family::meta, kMetaUsers, encode_u64(users_));
     committed_users_ = users_;
   }
-  for (const auto& issuer : issuers_) issuer->sweep(share_of_one(issued));
+  issuers_[swept_++ % issuers_count_]->sweep(issued);
 }
 
 }  // namespace tokend::store

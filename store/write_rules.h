@@ -155,10 +155,8 @@ class WriteRules {
   [[nodiscard]] TokenIssuer& issuer_of(const UserId& user) noexcept {
     return *issuers_[issuers_count_ == 1 ? 0 : shard_of(user, issuers_count_)];
   }
-  // Of what all issuers have together, rounded up: users spread evenly by their ids.
-  [[nodiscard]] std::size_t share_of_one(std::size_t all) const noexcept {
-    return (all + issuers_count_ - 1) / issuers_count_;
-  }
+  // Gives each issuer an equal share of what the limits leave, beside what it has.
+  void share_limits() noexcept;
   [[nodiscard]] std::expected<bool, core::Errc> exists(Family family, std::string_view key);
   void remove_token(const Locator& locator, Broadcast& broadcast);
   [[nodiscard]] static bool is_active_admin(const User& user) noexcept {
@@ -203,6 +201,8 @@ class WriteRules {
   std::int64_t parts_measured_ms_ = 0;
   std::int64_t now_ms_ = 0;
   std::uint32_t tokens_revoked_ = 0;  // by the operation that is written
+  Locator locator_before_;            // the last one when it began
+  std::size_t swept_ = 0;             // issuers, in turn
   Locator committed_locator_;
   std::uint64_t committed_users_ = 0;
 

@@ -79,6 +79,19 @@ Result<void> WriteRules::load_locators() {
   return {};
 }
 
+// So that all of them together never issue more than the limits say.
+void WriteRules::share_limits() noexcept {
+  const std::size_t tokens_left = options_.index.tokens_max - indexed_tokens();
+  const std::size_t users_left = options_.index.users_max - indexed_users();
+  for (std::size_t i = 0; i < issuers_count_; ++i) {
+    const auto share = [&](std::size_t all) {
+      return all / issuers_count_ + (i < all % issuers_count_ ? 1 : 0);
+    };
+    TokenIndex& index = issuers_[i]->index();
+    index.set_limits(index.tokens() + share(tokens_left), index.users() + share(users_left));
+  }
+}
+
 // What floors have revoked is removed, and if that was all of it they end. If it was not, one of
 // the cores removes the rest.
 Result<void> WriteRules::load_tokens(std::int64_t now_ms) {
@@ -98,12 +111,18 @@ Result<void> WriteRules::load_tokens(std::int64_t now_ms) {
   if (!outcome) return outcome;
   // Of all issuers together, however unevenly their users hold tokens.
   if (indexed_tokens() > options_.index.tokens_max || indexed_users() > options_.index.users_max) {
-    return fail(Errc::full, "the store holds more live tokens or users than the index may");
+    return fail(
+        Errc::full,
+        "the store holds more live tokens or users than the index may: start with a greater "
+        "--tokens-max");
   }
+  share_limits();
   if (rest) {
     load_->begin(*rest, locators_.bound());
     const std::size_t users = std::min<std::size_t>(users_, options_.index.users_max);
-    for (const auto& issuer : issuers_) issuer->index().reserve(share_of_one(users));
+    for (const auto& issuer : issuers_) {
+      issuer->index().reserve((users + issuers_count_ - 1) / issuers_count_);
+    }
     // The records of some have been removed, and nobody else looks for their names.
     if (const auto cleaned = clean_personal_lists(*removals); !cleaned) return cleaned;
   } else {

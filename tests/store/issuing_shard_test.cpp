@@ -6,7 +6,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -299,16 +298,27 @@ TEST_F(IssuingShardTest, WithoutAFreeBroadcastItWaitsForOne) {
   EXPECT_TRUE(authenticates(std::string(view_of(waits->token)), users[0]));
 }
 
+// Seven for three: one of them has one more.
 TEST_F(IssuingShardTest, TheLimitOfTheStoreIsSharedEqually) {
   close();
-  options.indexed_tokens_max = 3 * kShards;
+  options.indexed_tokens_max = 7;
   open();
-  for (int i = 0; i < 3; ++i) static_cast<void>(issue(users[0]));
-  const auto beyond = ask(users[0]);
-  const auto other = ask(users[1]);
-  settle();
-  EXPECT_TRUE(beyond->failed_with(Errc::full));
-  EXPECT_TRUE(other->succeeded());
+  std::size_t issued = 0;
+  for (std::size_t i = 0; i < kShards; ++i) {
+    std::vector<std::unique_ptr<Asked<IssueToken>>> operations;
+    for (int some = 0; some < 5; ++some) operations.push_back(ask(users[i]));
+    settle();
+    std::size_t of_this = 0;
+    for (const auto& operation : operations) {
+      of_this += operation->succeeded();
+      EXPECT_TRUE(operation->succeeded() || operation->failed_with(Errc::full));
+    }
+    EXPECT_GE(of_this, 2U);
+    issued += of_this;
+  }
+  EXPECT_EQ(issued, 7U);
+  restart();
+  EXPECT_EQ(committer->indexed_tokens(), 7U);
 }
 
 TEST_F(IssuingShardTest, WhoeverHoldsMostOfTheTokensTheStoreStarts) {
@@ -321,6 +331,9 @@ TEST_F(IssuingShardTest, WhoeverHoldsMostOfTheTokensTheStoreStarts) {
   shards_count = kShards;
   open();
   EXPECT_EQ(committer->indexed_tokens(), 6U);
+  const auto beyond = ask(users[1]);
+  settle();
+  EXPECT_TRUE(beyond->failed_with(Errc::full)) << "whoever has it";
   close();
   options.indexed_tokens_max = 5;
   const auto opened =
@@ -350,17 +363,38 @@ TEST_F(IssuingShardTest, AnotherNumberOfShardsFindsWhatThereIs) {
   }
 }
 
-// What the clock did between two lives, and how many issued in them, is no matter.
+// The token itself may be gone by then, and the clock set back.
 TEST_F(IssuingShardTest, NoLocatorComesAgainAfterACrash) {
-  const Token token = issue(users[0]);
+  const auto operation = ask(users[0]);
+  EXPECT_TRUE(shard(0).step());
+  step_committer();
+  ASSERT_TRUE(operation->succeeded());
+  std::string last;
+  ASSERT_TRUE(database.get(Family::meta, kMetaLastLocator, Reach::disk, last));
+  EXPECT_GE(locator_from(last), operation->locator) << "by the shard's own batch";
   clock.now_ms -= 10'000;
-  Asked<RevokeToken> revoke;
-  revoke.user = users[0];
-  revoke.locator = token.locator;
-  store().write(revoke);
-  settle();
   restart();
-  EXPECT_GT(issue(users[1]).locator, token.locator);
+  EXPECT_GT(issue(users[1]).locator, operation->locator);
+}
+
+TEST_F(IssuingShardTest, WhoHasLeftIsNotWaitedFor) {
+  shard(1).leave();
+  Asked<UpdateUser> first, second;
+  first.id = second.id = users[0];
+  store().write(first);
+  step_committer();
+  shard(2).leave();  // asked already
+  EXPECT_FALSE(committer->idle());
+  EXPECT_TRUE(shard(0).step());
+  step_committer();
+  turns();
+  EXPECT_TRUE(first.succeeded());
+  shard(0).leave();
+  store().write(second);
+  step_committer();
+  turns();
+  EXPECT_TRUE(second.succeeded());
+  EXPECT_TRUE(committer->idle());
 }
 
 // With threads: cores issue for everybody while users are deactivated and come back; run under

@@ -170,7 +170,6 @@ TEST_F(ListTokensTest, ATokenThatIsRevokedBetweenTheTripsIsLeftOut) {
 }
 
 TEST_F(ListTokensTest, WritesNothing) {
-  without_shards();
   const UserId user = create("anna");
   static_cast<void>(issue(user));
   const std::size_t commits = database.commits();

@@ -83,6 +83,8 @@ int ServerProcess::stop(Milliseconds timeout) {
 
 void ServerProcess::kill() { child_.reset(); }
 
+pid_t ServerProcess::pid() const { return child_->pid(); }
+
 void ServerProcess::send_signal(int signal) {
   CHECK(child_ != nullptr);
   child_->send_signal(signal);

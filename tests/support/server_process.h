@@ -51,6 +51,7 @@ class ServerProcess {
 
   [[nodiscard]] ServerSettings& settings() { return settings_; }
   [[nodiscard]] Launch launch() const;
+  [[nodiscard]] pid_t pid() const;  // of the one that was started
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::string data_path() const { return directory_.path() + "/data"; }
   [[nodiscard]] std::string directory() const { return directory_.path(); }

@@ -185,8 +185,9 @@ std::expected<std::unique_ptr<Daemon>, StartFailure> Daemon::open(const Config& 
   }
   if (auto opened = daemon->open_store(); !opened) return std::unexpected(opened.error());
   for (std::size_t core = 0; core < daemon->config_.cores; ++core) {
-    const core::OnCpu on_its(daemon->server_.cpu_of(core));
-    daemon->cores_.push_back(std::make_unique<Core>(*daemon, daemon->server_.reactor(core)));
+    core::run_on_cpu(daemon->server_.cpu_of(core), [&daemon, core] {
+      daemon->cores_.push_back(std::make_unique<Core>(*daemon, daemon->server_.reactor(core)));
+    });
   }
   return daemon;
 }
@@ -268,6 +269,10 @@ void Daemon::announce(const std::vector<std::string>& warnings) {
   const auto warn = [this](const std::string& line) { main_log_.write(Severity::warning, line); };
   info("tokend " TOKEND_VERSION ", " + std::to_string(config_.cores) + " cores, data in " +
        config_.data);
+  if (config_.store_shards > 1) {
+    info("issuing by " + std::to_string(config_.store_shards) + " shards");
+  }
+  if (config_.steer_connections) info("connections are steered by their CPU");
   for (const std::string& warning : warnings) warn(warning);
   for (const std::string& warning : server_.warnings()) warn(warning);
   if (!database_->warning().empty()) warn(database_->warning());

@@ -4,8 +4,8 @@
 // Operation: open() makes all parts and binds the addresses, in the order of what is cheapest to
 // undo; nothing serves yet. run() serves until a signal comes and ends in this order: 1. no further
 // connection is accepted 2. what is in flight is answered, for which the committer and the workers
-// are still needed 3. the loops end 4. the workers end 5. the committer ends 6. the database
-// closes.
+// are still needed 3. the loops end 4. the workers end 5. the shards and the committer end 6. the
+// database closes.
 //
 // Concurrency: one thread. Each core has a Store, an Api and sessions of its own; the cores share
 // the database, the committer, the workers, the rate limiter and the options.

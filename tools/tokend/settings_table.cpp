@@ -69,7 +69,8 @@ constexpr Setting kSettings[] = {
      .fallback = "false",
      .help =
          "A connection goes to the core on whose CPU its first packet arrives, for network cards "
-         "with a queue for each of --cpus; else they are spread by their addresses",
+         "with a queue for each of --cpus (with one queue, or a proxy on this machine, one core "
+         "may get all); else they are spread by their addresses. Each core needs a CPU of its own",
      .target = TARGET(steer_connections)},
     {.name = "drain-timeout",
      .group = kServer,
@@ -480,9 +481,8 @@ constexpr Setting kSettings[] = {
      .group = kStore,
      .kind = Kind::count,
      .fallback = "268435456",
-     .help =
-         "Live tokens of all users; at the limit issuing is answered 503 (with --store-shards at "
-         "a shard's equal part of it)",
+     .help = "Live tokens of all users; at the limit issuing is answered 503 (with "
+             "--store-shards where a shard has used its share of what the start has left)",
      .target = TARGET(tokens_max),
      .least = 1,
      .greatest = 10'000'000'000},
@@ -508,7 +508,7 @@ constexpr Setting kSettings[] = {
      .fallback = "1",
      .help =
          "Threads that issue tokens, each for a part of the users, where one cannot mint as many "
-         "as the cores ask for; 1: the committer issues",
+         "as the cores ask for: from 8 cores on; 1: the committer issues",
      .target = TARGET(store_shards),
      .least = 1,
      .greatest = store::kIssuingShardsMax},
