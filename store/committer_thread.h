@@ -48,7 +48,7 @@ class CommitterThread final : public core::Waker {
   void run(Committer& committer) noexcept;
   void run(IssuingShard& shard, core::ThreadWaker& waker) noexcept;
 
-  Committer* committer_ = nullptr;  // while the thread runs
+  Committer* committer_ = nullptr;  // since start()
   std::vector<std::unique_ptr<ShardThread>> shards_;
   std::atomic<bool> shards_stopping_{false};
   std::atomic<bool> stopping_{false};

@@ -2,10 +2,9 @@
 //
 // usage: scaling [--NAME VALUE...]
 // Each cost and each figure of the scenario has a flag; --help lists them with their defaults.
-// Without
-// --processors: a table in Markdown for 1 to 128 processors and 1 to 8 shards, the peak in a closed
-// loop, the latency in an open one at half of that peak. With it: that one scenario, as JSON. Exit
-// code 64: wrong usage.
+// Without --processors: a table in Markdown for 1 to 128 processors and 1 to 8 shards, the peak in
+// a closed loop, the latency in an open one at half of that peak. With it: that one scenario, as
+// JSON. Exit code 64: wrong usage.
 
 #include <array>
 #include <cmath>
@@ -25,7 +24,7 @@ using tokend::scaling::simulate;
 
 constexpr int kExitUsage = 64;
 constexpr double kProcessorsMax = 1024;
-constexpr double kShardsMax = 64;
+constexpr double kShardsMax = 16;  // as tokend
 
 struct Flag {
   const char* name;
