@@ -17,12 +17,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/mailbox.h"
+#include "store/batch_maker.h"
 #include "store/broadcast.h"
 #include "store/commit_batch.h"
 #include "store/commit_order.h"
@@ -80,6 +80,7 @@ class IssuingShard {
   }
 
   [[nodiscard]] core::Mailbox& mailbox() noexcept { return mailbox_; }
+  void wake() noexcept { parts_.waker.wake(); }
   // Begins one batch, or holds where it was asked to. False: there was nothing to do.
   bool step() noexcept;
   // Nothing that it handed in is under way, and nothing waits, but for the acknowledgements of
@@ -89,25 +90,15 @@ class IssuingShard {
   void leave() noexcept;
 
  private:
-  void prepare();
   void take_messages() noexcept;
-  [[nodiscard]] bool answer_unavailable() noexcept;
   bool begin_batch() noexcept;
   void write_batch(CommitBatch& flight);
 
   const Parts parts_;
   const Limits limits_;
   core::Mailbox mailbox_;
-  core::MessageList pending_;  // taken, not yet in a batch
-  std::size_t pending_count_ = 0;
-  std::size_t operations_under_way_ = 0;
+  BatchMaker maker_;  // prepared at the first step
   TokenWrites writes_;
-
-  // Made at the first step, when all replicas are known; the free ones are stacks.
-  std::vector<std::unique_ptr<CommitBatch>> batches_;
-  std::vector<CommitBatch*> free_batches_;
-  std::vector<std::unique_ptr<Broadcast>> broadcasts_;
-  std::vector<Broadcast*> free_broadcasts_;
 
   core::Message* asked_to_hold_ = nullptr;  // to be sent back
   bool holds_ = false;

@@ -19,10 +19,9 @@ WriteRules::WriteRules(Database& database, const Identity& identity, RandomBytes
     : database_(database),
       random_(random),
       options_(options),
-      issuers_count_(issuers_random.size()),
       locators_(identity.shard, identity.created_ms),
       state_(database, options.settings) {
-  CHECK(issuers_count_ > 0);
+  CHECK(!issuers_random.empty());
   for (RandomBytes* const its_random : issuers_random) {
     issuers_.push_back(std::make_unique<TokenIssuer>(state_, identity.token_key, identity.shard,
                                                      *its_random, options.index));
@@ -38,7 +37,7 @@ void WriteRules::begin_batch(Batch& batch, std::uint64_t number, std::int64_t no
 }
 
 void WriteRules::expect(const core::Message* next) const noexcept {
-  if (issuers_count_ == 1) issuers_.front()->expect(next);
+  if (issuers_.size() == 1) issuers_.front()->expect(next);
 }
 
 bool WriteRules::write(Write& operation, Broadcast& broadcast) {
@@ -206,7 +205,7 @@ void WriteRules::finish_batch() {
     batch_->put(Family::meta, kMetaUsers, encode_u64(users_));
     committed_users_ = users_;
   }
-  issuers_[swept_++ % issuers_count_]->sweep(issued);
+  issuers_[swept_++ % issuers_.size()]->sweep(issued);
 }
 
 }  // namespace tokend::store

@@ -79,7 +79,6 @@ class WriteRules {
   [[nodiscard]] const Settings& settings() const noexcept { return state_.settings; }
   // Never none.
   [[nodiscard]] const SharedFloors& floors() const noexcept { return floors_; }
-  [[nodiscard]] Locator last_locator() const noexcept { return locators_.last(); }
   [[nodiscard]] LocatorSource& locators() noexcept { return locators_; }
   // Each for its share of the users.
   [[nodiscard]] std::span<const std::unique_ptr<TokenIssuer>> issuers() const noexcept {
@@ -153,7 +152,7 @@ class WriteRules {
   }
 
   [[nodiscard]] TokenIssuer& issuer_of(const UserId& user) noexcept {
-    return *issuers_[issuers_count_ == 1 ? 0 : shard_of(user, issuers_count_)];
+    return *issuers_[issuers_.size() == 1 ? 0 : shard_of(user, issuers_.size())];
   }
   // Gives each issuer an equal share of what the limits leave, beside what it has.
   void share_limits() noexcept;
@@ -176,7 +175,6 @@ class WriteRules {
   Database& database_;
   RandomBytes& random_;
   const WriteRulesOptions options_;
-  const std::size_t issuers_count_;
 
   // In memory, true to the database.
   LocatorSource locators_;

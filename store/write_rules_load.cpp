@@ -83,9 +83,9 @@ Result<void> WriteRules::load_locators() {
 void WriteRules::share_limits() noexcept {
   const std::size_t tokens_left = options_.index.tokens_max - indexed_tokens();
   const std::size_t users_left = options_.index.users_max - indexed_users();
-  for (std::size_t i = 0; i < issuers_count_; ++i) {
+  for (std::size_t i = 0; i < issuers_.size(); ++i) {
     const auto share = [&](std::size_t all) {
-      return all / issuers_count_ + (i < all % issuers_count_ ? 1 : 0);
+      return all / issuers_.size() + (i < all % issuers_.size() ? 1 : 0);
     };
     TokenIndex& index = issuers_[i]->index();
     index.set_limits(index.tokens() + share(tokens_left), index.users() + share(users_left));
@@ -121,7 +121,7 @@ Result<void> WriteRules::load_tokens(std::int64_t now_ms) {
     load_->begin(*rest, locators_.bound());
     const std::size_t users = std::min<std::size_t>(users_, options_.index.users_max);
     for (const auto& issuer : issuers_) {
-      issuer->index().reserve((users + issuers_count_ - 1) / issuers_count_);
+      issuer->index().reserve((users + issuers_.size() - 1) / issuers_.size());
     }
     // The records of some have been removed, and nobody else looks for their names.
     if (const auto cleaned = clean_personal_lists(*removals); !cleaned) return cleaned;

@@ -1,10 +1,7 @@
-// Batches, failures, limits, and the thread around them.
+// Batches, failures and limits, step by step.
 
 #include "store/committer.h"
 
-#include <thread>
-
-#include "store/committer_thread.h"
 #include "tests/store/store_fixture.h"
 
 namespace tokend::store {
@@ -284,104 +281,6 @@ TEST_F(CommitterTest, CorruptRecordsAreRefusedAtTheStart) {
       Committer::open({database, clock, committer_waker, random}, identity, options);
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, Errc::corrupt);
-}
-
-// With threads: what was posted before stop() is committed and answered.
-TEST(CommitterThread, StopDrainsEverything) {
-  FixedClock clock;
-  RandomBytes random;
-  tests::MemoryDatabase database;
-  const auto prepared = prepare_store(database, clock, random, {"root", "secret", "", ""}, 4);
-  ASSERT_TRUE(prepared);
-  CommitterThread thread;
-  CommitterOptions options;
-  options.tokens_per_user_max = 1000;
-  const auto committer =
-      Committer::open({database, clock, thread, random}, prepared->identity, options);
-  ASSERT_TRUE(committer);
-  ManualExecutor workers;
-  TestCore core;
-  core.store = std::make_unique<Store>(
-      StoreParts{database, **committer, workers, workers, core.mailbox, core.clock},
-      StoreOptions{64, 64, 4});
-  ASSERT_TRUE(thread.start(**committer));
-  std::vector<std::unique_ptr<Asked<IssueToken>>> operations;
-  for (int i = 0; i < 500; ++i) {
-    operations.push_back(std::make_unique<Asked<IssueToken>>());
-    operations.back()->user = prepared->created_admin->id;
-    core.store->write(*operations.back());
-    if (i % 100 == 0) std::this_thread::yield();
-  }
-  thread.stop();
-  core.take_turn(clock.now_ms);
-  core.take_turn(clock.now_ms);
-  for (const auto& operation : operations) EXPECT_TRUE(operation->succeeded());
-}
-
-// Two cores' threads issue and revoke beside the committer's; run under TSan too.
-TEST(CommitterThread, CoresAndCommitterWorkBesideEachOther) {
-  core::SystemClock clock;
-  RandomBytes random;
-  tests::MemoryDatabase database;
-  const auto prepared = prepare_store(database, clock, random, {"root", "secret", "", ""}, 4);
-  ASSERT_TRUE(prepared);
-  CommitterThread thread;
-  CommitterOptions options;
-  options.tokens_per_user_max = 3;
-  const auto committer =
-      Committer::open({database, clock, thread, random}, prepared->identity, options);
-  ASSERT_TRUE(committer);
-  ManualExecutor no_workers;
-  std::vector<std::unique_ptr<TestCore>> cores;
-  for (int i = 0; i < 2; ++i) {
-    auto& core = cores.emplace_back(std::make_unique<TestCore>());
-    core->store = std::make_unique<Store>(
-        StoreParts{database, **committer, no_workers, no_workers, core->mailbox, core->clock},
-        StoreOptions{64, 64, 4});
-  }
-  ASSERT_TRUE(thread.start(**committer));
-  constexpr int kTokens = 100;
-  std::atomic<int> finished{0};
-  std::atomic<int> alive_after_revocation{0};
-  const auto run = [&](TestCore& core) {
-    const UserId user = prepared->created_admin->id;
-    const auto wait = [&](const auto& operation) {
-      while (operation.times_done == 0) {
-        core.take_turn(clock.wall_ms());
-        std::this_thread::yield();
-      }
-    };
-    for (int i = 0; i < kTokens; ++i) {
-      Asked<IssueToken> issue;
-      issue.user = user;
-      core.store->write(issue);
-      wait(issue);
-      Asked<RevokeToken> revoke;
-      revoke.user = user;
-      revoke.locator = issue.locator;
-      core.store->write(revoke);
-      wait(revoke);
-      Asked<Authenticate> authenticate;
-      authenticate.token = view_of(issue.token);
-      authenticate.user_id = user.view();
-      core.store->authenticate(authenticate);
-      alive_after_revocation += authenticate.succeeded();
-    }
-    // A core acknowledges until all are done.
-    ++finished;
-    while (finished < 2) {
-      core.take_turn(clock.wall_ms());
-      std::this_thread::yield();
-    }
-  };
-  std::thread first([&] { run(*cores[0]); });
-  std::thread second([&] { run(*cores[1]); });
-  first.join();
-  second.join();
-  thread.stop();
-  EXPECT_EQ(alive_after_revocation, 0);
-  EXPECT_EQ((*committer)->counters().tokens_issued, 2U * kTokens);
-  EXPECT_EQ(database.size(Family::tokens), 0U);
 }
 
 }  // namespace

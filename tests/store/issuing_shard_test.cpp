@@ -6,14 +6,11 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "store/committer_thread.h"
 #include "store/meta.h"
 #include "tests/store/store_fixture.h"
 
@@ -186,6 +183,38 @@ TEST_F(IssuingShardTest, AFailedCommitEndsWhatEveryShardHas) {
   const auto after = ask(users[0]);
   settle();
   EXPECT_TRUE(after->failed_with(Errc::unavailable));
+}
+
+// Behind a batch that is still being written, because its shard reads a user from the disk.
+TEST_F(IssuingShardTest, AFailedCommitEndsWhatWaitsForAnEarlierBatch) {
+  restart();  // so that no issuer knows its users
+  static_cast<void>(issue(users[1]));
+  static_cast<void>(issue(users[2]));
+  bool disk_is_done = false;
+  database.disk_is_done = [&] { return disk_is_done; };
+  database.fail_next_commit(tests::MemoryDatabase::Failure::lost);
+  const auto failing = ask(users[1]);
+  EXPECT_TRUE(shard(1).step());
+  step_committer();
+  std::unique_ptr<Asked<IssueToken>> behind;
+  bool began = false;
+  database.during_disk_read = [&] {
+    if (std::exchange(began, true)) return;
+    behind = ask(users[2]);
+    EXPECT_TRUE(shard(2).step());
+    disk_is_done = true;
+    step_committer();
+  };
+  const auto earlier = ask(users[0]);
+  EXPECT_TRUE(shard(0).step());
+  database.during_disk_read = nullptr;
+  ASSERT_TRUE(began);
+  EXPECT_TRUE(failing->failed_with(Errc::unavailable));
+  EXPECT_TRUE(behind->failed_with(Errc::unavailable));
+  EXPECT_FALSE(earlier->done());
+  step_committer();
+  EXPECT_TRUE(earlier->failed_with(Errc::unavailable));
+  EXPECT_TRUE(committer->idle());
 }
 
 // Nobody steps a shard that sleeps: it has to be woken.
@@ -395,116 +424,6 @@ TEST_F(IssuingShardTest, WhoHasLeftIsNotWaitedFor) {
   turns();
   EXPECT_TRUE(second.succeeded());
   EXPECT_TRUE(committer->idle());
-}
-
-// With threads: cores issue for everybody while users are deactivated and come back; run under
-// TSan too. At each answered deactivation nothing of before it is valid.
-TEST(CommitterThread, ShardsIssueBesideWhatTheCommitterWrites) {
-  constexpr std::size_t kShards = 3;
-  constexpr int kRounds = 60;
-  core::SystemClock clock;
-  RandomBytes random;
-  std::vector<RandomBytes> shards_random(kShards);
-  tests::MemoryDatabase database;
-  const auto prepared = prepare_store(database, clock, random, {"root", "secret", "", ""}, 4);
-  ASSERT_TRUE(prepared);
-  CommitterThread thread(kShards);
-  CommitterOptions options;
-  options.tokens_per_user_max = 3;
-  CommitterParts parts{database, clock, thread, random};
-  for (std::size_t i = 0; i < kShards; ++i) {
-    parts.shards.push_back({thread.shard_waker(i), shards_random[i]});
-  }
-  const auto committer = Committer::open(parts, prepared->identity, options);
-  ASSERT_TRUE(committer);
-  ManualExecutor no_workers;
-  std::vector<std::unique_ptr<TestCore>> cores;
-  for (int i = 0; i < 2; ++i) {
-    auto& core = cores.emplace_back(std::make_unique<TestCore>());
-    core->store = std::make_unique<Store>(
-        StoreParts{database, **committer, no_workers, no_workers, core->mailbox, core->clock},
-        StoreOptions{64, 64, 4});
-  }
-  ASSERT_TRUE(thread.start(**committer));
-  std::atomic<int> finished{0};
-  std::atomic<int> wrong{0};
-  const auto run = [&](TestCore& core, const std::string& name) {
-    const auto wait = [&](const auto& operation) {
-      while (operation.times_done == 0) {
-        core.take_turn(clock.wall_ms());
-        std::this_thread::yield();
-      }
-    };
-    std::vector<UserId> users;
-    for (int i = 0; i < 6; ++i) {
-      Asked<CreateUser> create;
-      create.user.username = name + std::to_string(i);
-      core.store->write(create);
-      wait(create);
-      users.push_back(create.user.id);
-    }
-    for (int round = 0; round < kRounds; ++round) {
-      std::vector<std::unique_ptr<Asked<IssueToken>>> issued;
-      for (const UserId& user : users) {
-        issued.push_back(std::make_unique<Asked<IssueToken>>());
-        issued.back()->user = user;
-        core.store->write(*issued.back());
-      }
-      const std::size_t chosen = static_cast<std::size_t>(round) % users.size();
-      Asked<UpdateUser> closed;
-      closed.id = users[chosen];
-      closed.active = false;
-      core.store->write(closed);
-      wait(closed);
-      for (const auto& operation : issued) wait(*operation);
-      for (std::size_t i = 0; i < users.size(); ++i) {
-        Asked<Authenticate> authenticate;
-        authenticate.token = view_of(issued[i]->token);
-        authenticate.user_id = users[i].view();
-        core.store->authenticate(authenticate);
-        wait(authenticate);
-        wrong += authenticate.succeeded() != (i != chosen);
-      }
-      Asked<UpdateUser> opened;
-      opened.id = users[chosen];
-      opened.active = true;
-      core.store->write(opened);
-      wait(opened);
-    }
-    ++finished;
-    while (finished < 2) {
-      core.take_turn(clock.wall_ms());
-      std::this_thread::yield();
-    }
-  };
-  std::thread first([&] { run(*cores[0], "anna"); });
-  std::thread second([&] { run(*cores[1], "bert"); });
-  first.join();
-  second.join();
-  // What is posted behind the last answer is answered, too.
-  std::vector<std::unique_ptr<Asked<IssueToken>>> last;
-  for (int i = 0; i < 200; ++i) {
-    last.push_back(std::make_unique<Asked<IssueToken>>());
-    last.back()->user = prepared->created_admin->id;
-    cores[0]->store->write(*last.back());
-  }
-  Asked<CollectTokens> collect;
-  collect.user = prepared->created_admin->id;
-  cores[0]->store->write(collect);
-  std::thread second_core([&] {
-    while (finished < 3) {
-      cores[1]->take_turn(clock.wall_ms());
-      std::this_thread::yield();
-    }
-  });
-  while (last.back()->times_done == 0) cores[0]->take_turn(clock.wall_ms());
-  finished = 3;
-  second_core.join();
-  thread.stop();
-  for (auto& core : cores) core->take_turn(clock.wall_ms());
-  EXPECT_EQ(wrong, 0);
-  EXPECT_TRUE(collect.succeeded());
-  for (const auto& operation : last) EXPECT_TRUE(operation->succeeded());
 }
 
 }  // namespace
