@@ -6,7 +6,9 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <cstdio>
+#include <ctime>
 #include <map>
 #include <mutex>
 #include <string>
@@ -115,13 +117,40 @@ TEST(Rounds, EverybodyHasExactlySoManyTurns) {
     EXPECT_EQ(result->tokens, 50U);
     EXPECT_EQ(result->tokens_checked, 50U);
     EXPECT_GT(result->tokens_per_second, 0);
-    EXPECT_GT(result->server_cpu_ns_per_token, 0);
     const auto issued = issuer.issued();
     EXPECT_EQ(issued.size(), 10U);
     for (const auto& [user, count] : issued) EXPECT_EQ(count, 5) << user;
     EXPECT_EQ(std::ranges::count(result->tokens_kept, '\n'), 50);
     EXPECT_THAT(result->tokens_kept, HasSubstr("user9 00000"));
   }
+}
+
+std::int64_t own_cpu_ns() {
+  timespec time{};
+  EXPECT_EQ(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time), 0);
+  return time.tv_sec * 1'000'000'000 + time.tv_nsec;
+}
+
+// Each request takes several of the scheduler's ticks, because the times of a thread that runs are
+// as of the last one.
+TEST(Rounds, ServersTimeIsDividedAmongTheTokens) {
+  constexpr std::int64_t kRequestNs = 20'000'000;
+  BulkIssuer issuer;
+  const FakeServer server([&](std::string_view request) {
+    const std::int64_t end_ns = own_cpu_ns() + kRequestNs;
+    while (own_cpu_ns() < end_ns) {
+    }
+    return issuer(request);
+  });
+  Plan plan = plan_for(server, Call::create_tokens);
+  plan.connections = 1;
+  plan.targets_each = 5;
+  request_for(plan, 10);
+  const auto result = run(plan, getpid());
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->tokens, 10U);
+  EXPECT_GT(result->server_cpu_ns_per_token, kRequestNs / 10);
+  EXPECT_LT(result->server_cpu_ns_per_token, kRequestNs);
 }
 
 TEST(Rounds, LargeAnswersInManyPiecesAreReadWhole) {
