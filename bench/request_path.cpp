@@ -32,6 +32,7 @@
 #include "core/session.h"
 #include "http/api/api.h"
 #include "http/http_session.h"
+#include "http/metrics.h"
 #include "http/parser.h"
 #include "store/bootstrap.h"
 #include "store/committer.h"
@@ -249,7 +250,8 @@ class World {
     http::SessionLimits limits;
     limits.connections_max = 2 * kConnections;
     limits.exchanges_max = 2 * kConnections;
-    factory_ = std::make_unique<http::HttpSessionFactory>(limits, *api_, clock_.turn, blocks_);
+    factory_ =
+        std::make_unique<http::HttpSessionFactory>(limits, *api_, clock_.turn, blocks_, &metrics_);
     create_users();
     for (std::string& headers : headers_) headers = headers_of(admin_.view(), issue_for_admin());
     for (std::size_t i = 0; i < kConnections; ++i) {
@@ -357,6 +359,7 @@ class World {
   std::unique_ptr<api::RateLimiter> issuing_limiter_;
   std::unique_ptr<api::LoginBlock> login_block_;
   std::unique_ptr<api::Api> api_;
+  http::HttpMetrics metrics_{api::kRoutes.size()};
   std::unique_ptr<http::HttpSessionFactory> factory_;
   Connections connections_;
   store::UserId admin_;

@@ -143,9 +143,10 @@ Result<void> Reactor::open() {
   return impl_->buffers.lend_to(impl_->ring);
 }
 
-void Reactor::add_listener(Descriptor listener) {
+void Reactor::add_listener(Descriptor listener, SessionFactory* factory) {
   CHECK(impl_->listeners.size() < kListenersMax);
-  impl_->listeners.push_back({.socket = std::move(listener), .accepting = false});
+  impl_->listeners.push_back(
+      {.socket = std::move(listener), .factory = factory, .accepting = false});
   ++impl_->listeners_open;
 }
 

@@ -42,7 +42,7 @@ struct ReactorOptions {
 class Reactor {
  public:
   static constexpr std::size_t kCompletionsPerTurnMax = 1024;
-  static constexpr std::size_t kListenersMax = 64;
+  static constexpr std::size_t kListenersMax = 65;
   // How long accepting rests after descriptors or memory were exhausted.
   static constexpr std::int64_t kAcceptRestMs = 100;
   // Between the stop of accepting and Session::on_drain: what had reached this machine by then is
@@ -69,8 +69,10 @@ class Reactor {
   // cause and the remedy.
   [[nodiscard]] Result<void> open();
   // Before run(). The socket listens already and is in blocking mode (a non-blocking one would make
-  // the ring fail its operations with EAGAIN instead of waiting).
-  void add_listener(Descriptor listener);
+  // the ring fail its operations with EAGAIN instead of waiting). `factory` makes the sessions of
+  // its connections, without a PROXY header, and outlives run(); nullptr: the one that run() is
+  // given.
+  void add_listener(Descriptor listener, SessionFactory* factory = nullptr);
 
   // Makes the calling thread the loop's. Then run() returns when the server has drained.
   [[nodiscard]] Result<void> enable();

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 #include <utility>
@@ -28,7 +29,7 @@ void Reactor::Impl::accept_on(std::uint32_t index) noexcept {
 void Reactor::Impl::on_accepted(std::uint32_t index, const Completion& completion) noexcept {
   ArmedListener& listener = listeners[index];
   if (!completion.more()) listener.accepting = false;
-  if (completion.result >= 0) admit(Descriptor(completion.result));
+  if (completion.result >= 0) admit(Descriptor(completion.result), factory_of(listener));
   if (listener.accepting) return;
   if (draining) {
     close_listener(listener);
@@ -54,7 +55,7 @@ void Reactor::Impl::resume_accepting() noexcept {
   }
 }
 
-void Reactor::Impl::admit(Descriptor socket) noexcept {
+void Reactor::Impl::admit(Descriptor socket, SessionFactory& its_factory) noexcept {
   ListenAddress address{};
   address.bytes = sizeof(address.v6);
   // A peer that has gone again already has no address; its connection ends with the first receive.
@@ -67,13 +68,14 @@ void Reactor::Impl::admit(Descriptor socket) noexcept {
   Slot& slot = slots[index];
   auto* connection = ::new (static_cast<void*>(slot.memory)) Connection(
       parts, tag_of(Event::receive, slot.generation, index), std::move(socket), peer_of(address));
-  Session* session = factory->open(*connection);
+  Session* session = its_factory.open(*connection);
   if (session == nullptr) {
     metrics.add(CoreCounter::connections_refused);
     connection->~Connection();
     slots.give(index);
     return;
   }
+  slot.factory = &its_factory;
   metrics.add(CoreCounter::connections_accepted);
   metrics.set(CoreCounter::connections_open, slots.used());
   connection->start(*session);
@@ -81,7 +83,7 @@ void Reactor::Impl::admit(Descriptor socket) noexcept {
 
 void Reactor::Impl::close(Connection& connection) noexcept {
   const std::uint32_t index = connection.index();
-  factory->close(*connection.session());
+  slots[index].factory->close(*connection.session());
   connection.~Connection();
   slots.give(index);
   metrics.set(CoreCounter::connections_open, slots.used());
@@ -115,7 +117,7 @@ void Reactor::Impl::close_listener(ArmedListener& listener) noexcept {
   for (int taken = 0; taken < kListenBacklog; ++taken) {
     Descriptor waiting(accept4(socket, nullptr, nullptr, SOCK_CLOEXEC));
     if (!waiting.valid()) break;
-    admit(std::move(waiting));
+    admit(std::move(waiting), factory_of(listener));
   }
   listener.socket.close();
   --listeners_open;
@@ -134,7 +136,10 @@ void Reactor::Impl::abort_connections() noexcept {
 }
 
 bool Reactor::Impl::finished() const noexcept {
-  return draining && slots.used() == 0 && listeners_open == 0 && factory->idle();
+  return draining && slots.used() == 0 && listeners_open == 0 && factory->idle() &&
+         std::ranges::all_of(listeners, [](const ArmedListener& listener) {
+           return !listener.factory || listener.factory->idle();
+         });
 }
 
 }  // namespace tokend::core

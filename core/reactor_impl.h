@@ -21,7 +21,8 @@ namespace tokend::core {
 
 struct ArmedListener {
   Descriptor socket;
-  bool accepting = false;  // the multishot accept is armed
+  SessionFactory* factory;  // of its own; nullptr: the one that run() is given
+  bool accepting = false;   // the multishot accept is armed
 };
 
 template <class Owner, void (Owner::*method)() noexcept>
@@ -82,7 +83,10 @@ struct Reactor::Impl final : Waker {
   // Connections.
   void accept_on(std::uint32_t index) noexcept;
   void on_accepted(std::uint32_t index, const Completion& completion) noexcept;
-  void admit(Descriptor socket) noexcept;
+  void admit(Descriptor socket, SessionFactory& its_factory) noexcept;
+  [[nodiscard]] SessionFactory& factory_of(const ArmedListener& listener) noexcept {
+    return listener.factory ? *listener.factory : *factory;
+  }
   void close(Connection& connection) noexcept;
   [[nodiscard]] Connection& connection_of(Tag tag) noexcept;
   void rest_accepting() noexcept;

@@ -18,6 +18,8 @@ namespace tokend::core {
 namespace {
 
 constexpr std::chrono::milliseconds kDrainedCorePoll{1};
+// One more may be of a core alone.
+constexpr std::size_t kListenersMax = Reactor::kListenersMax - 1;
 
 }  // namespace
 
@@ -108,8 +110,8 @@ Result<void> Server::listen() {
   if (!options.cpus.empty() && options.cpus.size() != options.cores) {
     return fail(Errc::invalid, "as many CPUs as cores must be named, or none");
   }
-  if (options.listen.empty() || options.listen.size() > Reactor::kListenersMax) {
-    return fail(Errc::invalid, "between 1 and " + std::to_string(Reactor::kListenersMax) +
+  if (options.listen.empty() || options.listen.size() > kListenersMax) {
+    return fail(Errc::invalid, "between 1 and " + std::to_string(kListenersMax) +
                                    " addresses to listen on are needed");
   }
   if (options.steer_connections) {
@@ -134,6 +136,17 @@ Result<void> Server::listen() {
     impl_->addresses.push_back(text_of(listeners->address));
   }
   return {};
+}
+
+Result<std::string> Server::listen_apart(const std::string& address, std::size_t core,
+                                         SessionFactory& factory) {
+  CHECK(impl_->threads.empty());
+  const auto parsed = parse_listen_address(address);
+  if (!parsed) return std::unexpected(parsed.error());
+  auto listeners = listen_on(*parsed, 1);
+  if (!listeners) return std::unexpected(std::move(listeners.error()));
+  reactor(core).add_listener(std::move(listeners->sockets.front()), &factory);
+  return text_of(listeners->address);
 }
 
 Result<void> Server::start(const std::vector<SessionFactory*>& factories) {

@@ -50,6 +50,10 @@ class Server {
   [[nodiscard]] Result<void> listen();
   // What was bound, with real ports, as "127.0.0.1:41234".
   [[nodiscard]] const std::vector<std::string>& addresses() const noexcept;
+  // After listen(), before start(): one more address, of one core alone, whose connections are
+  // `factory`'s (Reactor::add_listener). What was bound, or Errc::io.
+  [[nodiscard]] Result<std::string> listen_apart(const std::string& address, std::size_t core,
+                                                 SessionFactory& factory);
   // Starts the threads with one factory for each core; the factories outlive join().
   [[nodiscard]] Result<void> start(const std::vector<SessionFactory*>& factories);
   // After start(): what did not go as asked but does not hinder (a CPU that may not be used).

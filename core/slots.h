@@ -20,6 +20,7 @@ struct Slot {
   std::uint32_t generation = 0;
   std::uint32_t next_free = 0;
   bool used = false;
+  SessionFactory* factory = nullptr;  // of the connection's session
   alignas(Connection) std::byte memory[sizeof(Connection)];
 
   [[nodiscard]] Connection& connection() noexcept {

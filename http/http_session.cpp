@@ -163,6 +163,7 @@ void HttpSession::dispatch() noexcept {
   exchange->request_ = parser_.request();
   exchange->peer_ = transport_.peer();
   exchange->session_ = this;
+  exchange->begun_ns_ = core_.clock.monotonic_ns;
   exchange->close_after_ = draining_ || !parser_.keep_alive();
   exchange->keep_alive_header_ = exchange->request_.minor_version() == 0;
   if (!parser_.repeated()) std::memset(notes_, 0, sizeof(notes_));
@@ -223,6 +224,10 @@ void HttpSession::refuse(Refusal refusal) noexcept {
 
 void HttpSession::on_answer(Exchange& exchange, const Answer& answer) noexcept {
   const bool is_first = &exchange == first_;
+  if (core_.metrics) {
+    core_.metrics->answered(exchange.kind_, answer.status,
+                            core_.clock.monotonic_ns - exchange.begun_ns_);
+  }
   if (answer.close) {
     exchange.close_after_ = true;
     stop_reading();
@@ -318,6 +323,7 @@ void HttpSession::settle() noexcept {
 
 void HttpSession::write_refusal() noexcept {
   const Answer answer = core_.application.on_refusal(*refusal_);
+  if (core_.metrics) core_.metrics->refused(answer.status);
   write({answer, core_.date.at(core_.clock.wall_ms), ConnectionHeader::close,
          parser_.begun() && parser_.is_head()},
         transport_.output());
@@ -359,8 +365,9 @@ void HttpSession::set_deadline() noexcept {
 // ----------------------------------------------------------------------------------
 
 HttpSessionFactory::HttpSessionFactory(const SessionLimits& limits, Application& application,
-                                       const core::TurnClock& clock, core::BlockPool& blocks)
-    : core_{limits, application, clock, ExchangePool(limits, blocks), DateLine()},
+                                       const core::TurnClock& clock, core::BlockPool& blocks,
+                                       HttpMetrics* metrics)
+    : core_{limits, application, clock, ExchangePool(limits, blocks), DateLine(), metrics},
       sessions_(limits.connections_max, sizeof(HttpSession)) {}
 
 HttpSessionFactory::~HttpSessionFactory() { CHECK(core_.exchanges.in_use() == 0); }

@@ -25,6 +25,7 @@
 #include "http/date.h"
 #include "http/exchange_pool.h"
 #include "http/message.h"
+#include "http/metrics.h"
 #include "http/parser.h"
 #include "http/session.h"
 
@@ -37,6 +38,7 @@ struct SessionCore {
   const core::TurnClock& clock;
   ExchangePool exchanges;
   DateLine date;
+  HttpMetrics* const metrics;  // nullptr: nobody counts
 };
 
 class HttpSession final : public core::Session {
@@ -116,7 +118,8 @@ class HttpSessionFactory final : public core::SessionFactory {
   // All of a core's memory for HTTP, touched only when used. The references must outlive it, and it
   // must outlive every Exchange that is still unanswered.
   HttpSessionFactory(const SessionLimits& limits, Application& application,
-                     const core::TurnClock& clock, core::BlockPool& blocks);
+                     const core::TurnClock& clock, core::BlockPool& blocks,
+                     HttpMetrics* metrics = nullptr);
   ~HttpSessionFactory() override;
 
   [[nodiscard]] core::Session* open(core::Transport& transport) noexcept override;

@@ -76,6 +76,9 @@ class Exchange {
     return *std::launder(reinterpret_cast<T*>(notes_memory()));
   }
 
+  // Of the kinds that the application tells apart (HttpMetrics); none at first.
+  void set_kind(std::size_t kind) noexcept { kind_ = static_cast<std::uint32_t>(kind); }
+
   // The request's own state, made in place and destroyed by answer(). At most one a request.
   static constexpr std::size_t kStateBytes = 1088;
   template <class T, class... Arguments>
@@ -104,6 +107,8 @@ class Exchange {
   RequestBuffer kept_;              // where the request's bytes are after keep_request()
   core::SendBuffer output_;         // the answer, while those before it are not ready
   void (*destroy_state_)(void*) noexcept = nullptr;
+  std::int64_t begun_ns_ = 0;  // when it was whole; of TurnClock
+  std::uint32_t kind_ = UINT32_MAX;
   bool answered_ = false;
   bool close_after_ = false;
   bool keep_alive_header_ = false;  // an HTTP/1.0 client is told that its wish was granted

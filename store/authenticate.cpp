@@ -18,7 +18,7 @@ void Store::Impl::authenticate(Authenticate& operation) noexcept {
   operation.locator = proof->locator;
   operation.digest = proof->digest;
   operation.expected_user = operation.any_user ? UserId{} : UserId(operation.user_id);
-  resolve(operation);
+  resolve(operation, Brought::nothing);
 }
 
 std::optional<TokenProof> Store::Impl::read_token(std::string_view text,
@@ -43,9 +43,9 @@ bool Store::Impl::is_possible(const Locator& locator) const noexcept {
 }
 
 // Runs again from the start after every trip to a worker; what the trip brought is in the cache.
-void Store::Impl::resolve(Authenticate& operation) noexcept {
+void Store::Impl::resolve(Authenticate& operation, Brought brought) noexcept {
   Got got;
-  const TokenCache::Entry* const found_token = token(operation, got);
+  const TokenCache::Entry* const found_token = token(operation, brought == Brought::nothing, got);
   if (got == Got::no) return finish(operation, Errc::not_found);
   if (got == Got::failed) return finish(operation);
   if (got == Got::unknown) {
@@ -58,7 +58,7 @@ void Store::Impl::resolve(Authenticate& operation) noexcept {
   if (!proven || !holder_is_named || found_token->expires_ms <= parts.clock.wall_ms) {
     return finish(operation, Errc::not_found);
   }
-  const User* const holder = user(found_token->user, operation, got);
+  const User* const holder = user(found_token->user, operation, brought != Brought::user, got);
   if (got == Got::no) return finish(operation, Errc::not_found);
   if (got == Got::failed) return finish(operation);
   if (got == Got::unknown) {
@@ -119,7 +119,7 @@ void Store::Impl::on_worked(Authenticate& operation) noexcept {
   } else {
     users.put(std::move(*operation.loaded_user));
   }
-  resolve(operation);
+  resolve(operation, wanted_token ? Brought::token : Brought::user);
 }
 
 }  // namespace tokend::store

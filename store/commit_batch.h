@@ -35,6 +35,7 @@ struct CommitBatch : core::Message {
   std::size_t operations = 0;
   std::size_t tokens_issued = 0;
   bool submitted = false;  // else nothing changed, and it only waits for those before it
+  std::int64_t submitted_ns = 0;
   Broadcast* broadcast = nullptr;
   std::vector<core::MessageStack> answers;  // one for each core, in the order of attach()
   core::Mailbox* const home;

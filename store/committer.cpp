@@ -179,11 +179,9 @@ void Committer::Impl::submit(CommitBatch& flight) noexcept {
   // Before anybody can know of its tokens, by an answer or because a repetition finds the record of
   // their request: a token that a client holds is never "from the future". Too early does no harm.
   last_issued_ms.store(flight.last_locator.issued_ms(), std::memory_order_release);
-  counters.operations += flight.operations;
-  counters.tokens_issued += flight.tokens_issued;
-  ++counters.batches;
   flight.submitted = flight.batch->count() > 0;
   if (!flight.submitted) return;
+  flight.submitted_ns = clock.monotonic_ns();
   if (auto submitted = database.submit(*flight.batch); !submitted) {
     fail(std::move(submitted).error().message);
   }
@@ -200,10 +198,14 @@ bool Committer::Impl::finish_batches() noexcept {
         return true;
       }
       if (!*collected) return finished;
+      counters.syncs.add(clock.monotonic_ns() - flight.submitted_ns);
     }
     durable_number = flight.number;
     // Beside the shards nothing is changed that they read: that is left until they hold.
     if (shards.empty()) rules.end_batch(durable_number);
+    ++counters.batches;
+    counters.operations += flight.operations;
+    counters.tokens_issued += flight.tokens_issued;
     counters.tokens_removed += flight.broadcast->removed_tokens.size();
     invalidate_and_answer(flight);
     first_flight = (first_flight + 1) % flights.size();

@@ -34,6 +34,7 @@
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/mailbox.h"
+#include "core/metrics.h"
 #include "store/bootstrap.h"
 #include "store/broadcast.h"
 #include "store/database.h"
@@ -142,13 +143,15 @@ class Committer {
   };
   [[nodiscard]] std::optional<Unindexed> unindexed() const noexcept;
 
-  // The stepping thread's.
-  struct Counters {
-    std::uint64_t batches = 0;
-    std::uint64_t operations = 0;
-    std::uint64_t tokens_issued = 0;
-    std::uint64_t tokens_removed = 0;  // beyond the limit, revoked one by one, or with their user
-    std::uint64_t broadcasts = 0;
+  // What has become durable. The stepping thread counts, any may read.
+  struct alignas(64) Counters {
+    core::Count batches;
+    core::Count operations;
+    core::Count tokens_issued;
+    core::Count tokens_removed;  // beyond the limit, revoked one by one, or with their user
+    core::Count broadcasts;
+    // Of batches, from the beginning of their sync until they and all before them were durable.
+    core::DurationHistogram syncs;
   };
   [[nodiscard]] const Counters& counters() const noexcept;
   // While no shard issues.

@@ -14,7 +14,7 @@ void Store::Impl::find_user(FindUser& operation) noexcept {
     if (operation.value.empty() || !UserId::fits(operation.value)) {
       return finish(operation, Errc::not_found);
     }
-    return resolve(operation, UserId(operation.value));
+    return resolve(operation, UserId(operation.value), Brought::nothing);
   }
   const bool folded_already = is_folded_ascii(operation.value);
   if (!folded_already) operation.folded = fold(operation.value);
@@ -31,19 +31,20 @@ void Store::Impl::find_user(FindUser& operation) noexcept {
   switch (get(by_username ? Family::usernames : Family::emails, name, operation)) {
     case Got::yes:
       if (!UserId::fits(value)) return finish(operation, Errc::corrupt);
-      return resolve(operation, UserId(value));
+      return resolve(operation, UserId(value), Brought::nothing);
     case Got::no: return finish(operation, Errc::not_found);
     case Got::failed: return finish(operation);
     case Got::unknown:
+      ++counters.user_misses;
       if (folded_already) operation.folded = operation.value;
       operation.wanted_user = {};
       return send_to_worker(parts.readers, operation);
   }
 }
 
-void Store::Impl::resolve(FindUser& operation, const UserId& id) noexcept {
+void Store::Impl::resolve(FindUser& operation, const UserId& id, Brought brought) noexcept {
   Got got;
-  operation.user = user(id, operation, got);
+  operation.user = user(id, operation, brought == Brought::nothing, got);
   if (got == Got::no) return finish(operation, Errc::not_found);
   if (got == Got::unknown) {
     operation.wanted_user = id;
@@ -88,7 +89,7 @@ void Store::Impl::on_worked(FindUser& operation) noexcept {
     }
     operation.loaded.reset();
   }
-  resolve(operation, id);
+  resolve(operation, id, Brought::user);
 }
 
 }  // namespace tokend::store

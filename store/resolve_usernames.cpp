@@ -24,6 +24,7 @@ void Store::Impl::resolve_usernames(ResolveUsernames& operation) noexcept {
       asked.id = cached->id;
       continue;
     }
+    ++counters.user_misses;
     switch (get(Family::usernames, name, operation)) {
       case Got::yes:
         if (value.empty() || !UserId::fits(value)) return finish(operation, Errc::corrupt);

@@ -80,13 +80,14 @@ void Store::Impl::remember(const IssueToken& issued) noexcept {
               tag_of(issued.issuer.empty() ? issued.user : issued.issuer)});
 }
 
-const TokenCache::Entry* Store::Impl::token(Authenticate& operation, Got& got) noexcept {
+const TokenCache::Entry* Store::Impl::token(Authenticate& operation, bool counts,
+                                            Got& got) noexcept {
   got = Got::yes;
   if (const TokenCache::Entry* entry = tokens.find(operation.locator)) {
-    ++counters.token_hits;
+    counters.token_hits += counts;
     return entry;
   }
-  ++counters.token_misses;
+  counters.token_misses += counts;
   got = get(Family::tokens, view_of(operation.locator), operation);
   if (got != Got::yes) return nullptr;
   const auto record = decode_token_record(value);
@@ -103,13 +104,14 @@ const TokenCache::Entry* Store::Impl::token(Authenticate& operation, Got& got) n
   return tokens.find(operation.locator);
 }
 
-const User* Store::Impl::user(const UserId& id, Operation& operation, Got& got) noexcept {
+const User* Store::Impl::user(const UserId& id, Operation& operation, bool counts,
+                              Got& got) noexcept {
   got = Got::yes;
   if (const User* cached = users.find(id)) {
-    ++counters.user_hits;
+    counters.user_hits += counts;
     return cached;
   }
-  ++counters.user_misses;
+  counters.user_misses += counts;
   got = get(Family::users, id.view(), operation);
   if (got != Got::yes) return nullptr;
   auto decoded = decode_user(value);

@@ -22,6 +22,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/mailbox.h"
+#include "core/metrics.h"
 #include "core/outbox.h"
 #include "core/timers.h"
 #include "store/operation.h"
@@ -137,15 +138,16 @@ class Store {
   // False after a failed sync: nothing is acknowledged until a restart.
   [[nodiscard]] bool healthy() const noexcept;
 
-  struct Counters {
-    std::uint64_t token_hits = 0;
-    std::uint64_t token_misses = 0;
-    std::uint64_t user_hits = 0;
-    std::uint64_t user_misses = 0;
-    std::uint64_t worker_reads = 0;
-    std::uint64_t guarded_fills = 0;  // an answer came home after its key had been invalidated
+  struct alignas(64) Counters {
+    // Of the caches, each look-up once, also one that a worker had to be asked for.
+    core::Count token_hits;
+    core::Count token_misses;
+    core::Count user_hits;  // by id or by name
+    core::Count user_misses;
+    core::Count worker_reads;
+    core::Count guarded_fills;  // an answer came home after its key had been invalidated
   };
-  // This core's thread.
+  // This core's thread counts, any may read.
   [[nodiscard]] const Counters& counters() const noexcept;
 
  private:

@@ -42,6 +42,9 @@ inline constexpr std::uint32_t kHousekeepingCore = 0;
 // What memory said.
 enum class Got : std::uint8_t { yes, no, unknown, failed };
 
+// What a worker brought before an operation looks into memory again: that look-up is not counted.
+enum class Brought : std::uint8_t { nothing, token, user };
+
 struct Store::Impl final : Replica {
   Impl(const StoreParts& given, const StoreOptions& given_options)
       : parts(given),
@@ -128,14 +131,14 @@ struct Store::Impl final : Replica {
   [[nodiscard]] std::optional<TokenProof> read_token(std::string_view text,
                                                      std::string_view holder) noexcept;
   [[nodiscard]] bool is_possible(const Locator& locator) const noexcept;
-  void resolve(Authenticate& operation) noexcept;
+  void resolve(Authenticate& operation, Brought brought) noexcept;
   void judge(Authenticate& operation, const TokenCache::Entry& token, const User& user) noexcept;
   void work(Authenticate& operation) const noexcept;
   void on_worked(Authenticate& operation) noexcept;
 
   // ---- FindUser ----
   void find_user(FindUser& operation) noexcept;
-  void resolve(FindUser& operation, const UserId& id) noexcept;
+  void resolve(FindUser& operation, const UserId& id, Brought brought) noexcept;
   void work(FindUser& operation) const noexcept;
   void on_worked(FindUser& operation) noexcept;
 
@@ -173,8 +176,11 @@ struct Store::Impl final : Replica {
 
   // ---- Memory, then the database's memory ----
   [[nodiscard]] Got get(Family family, std::string_view key, Operation& operation) noexcept;
-  [[nodiscard]] const TokenCache::Entry* token(Authenticate& operation, Got& got) noexcept;
-  [[nodiscard]] const User* user(const UserId& id, Operation& operation, Got& got) noexcept;
+  // `counts`: in the counters of the caches.
+  [[nodiscard]] const TokenCache::Entry* token(Authenticate& operation, bool counts,
+                                               Got& got) noexcept;
+  [[nodiscard]] const User* user(const UserId& id, Operation& operation, bool counts,
+                                 Got& got) noexcept;
   void remember(const Locator& locator, const TokenRecord& record) noexcept;
   void remember(const IssueToken& issued) noexcept;
 
@@ -248,6 +254,7 @@ void Store::Impl::send_to_worker(Executor& workers, Kind& operation) noexcept {
     auto& worked = static_cast<Kind&>(static_cast<Operation&>(message));
     of(worked).on_worked(worked);
   };
+  if (&workers == &parts.readers) ++counters.worker_reads;
   if (!workers.submit(operation)) finish(operation, core::Errc::full);
 }
 

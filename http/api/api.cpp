@@ -28,6 +28,10 @@ static_assert(std::ranges::all_of(kRoutes, [](const Route& route) {
   return !route.permission || route.access == Access::login || route.access == Access::oauth;
 }));
 
+std::size_t kind_of(const Route& route) noexcept {
+  return static_cast<std::size_t>(&route - kRoutes.data());
+}
+
 bool is_under_api(std::string_view path) noexcept {
   return path == "/api" || path.starts_with("/api/");
 }
@@ -110,12 +114,14 @@ void Api::on_settings_changed() noexcept { context_.cors.apply(context_.settings
 void Api::on_request(http::Exchange& exchange) noexcept {
   HeadNotes& notes = exchange.notes<HeadNotes>();
   if (notes.route) [[likely]] {
+    exchange.set_kind(kind_of(*notes.route));
     return notes.route->endpoint(context_, exchange, *notes.route);
   }
   const http::Request& request = exchange.request();
   const int index = router_.find(request.path());
   const Route* route =
       index == http::Router::kNotFound ? nullptr : &kRoutes[static_cast<std::size_t>(index)];
+  if (route) exchange.set_kind(kind_of(*route));
   if (route && route->serves(request.method())) [[likely]] {
     notes.route = route;
     return route->endpoint(context_, exchange, *route);

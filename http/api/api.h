@@ -3,6 +3,8 @@
 // each takes and answers is described in openapi.json. This folder is the one place where http
 // meets the store.
 //
+// A request's kind (http::HttpMetrics) is the number of its route in the table.
+//
 // Concurrency: one Api per core, used on that core's thread; the options and the rate limiter are
 // shared. A request without a body that memory can answer allocates nothing.
 

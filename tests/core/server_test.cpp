@@ -42,5 +42,60 @@ TEST(ServerTest, ACoreThatHasDrainedStillAnswersTheOthers) {
   server.stop();
 }
 
+// What a session waited for.
+struct Home : Message {
+  TestFactory* own = nullptr;
+};
+
+TEST(ServerTest, AnAddressOfItsOwnHasSessionsOfItsOwn) {
+  SystemClock clock;
+  ServerOptions options = small_options();
+  options.cores = 2;
+  options.reactor.proxy_protocol = true;
+  TestFactory usual({});
+  TestFactory usual_too({});
+  TestFactory own({});
+  {
+    Server server(options, clock);
+    ASSERT_TRUE(server.listen());
+    const auto address = server.listen_apart("127.0.0.1:0", 1, own);
+    ASSERT_TRUE(address) << address.error().message;
+    EXPECT_FALSE(server.listen_apart(*address, 1, own)) << "it is taken";
+    EXPECT_FALSE(server.listen_apart("127.0.0.1", 1, own));
+    ASSERT_TRUE(server.start({&usual, &usual_too}));
+
+    // No header is asked for there, though it is everywhere else.
+    Peer peer(*address);
+    ASSERT_TRUE(peer.send("abc"));
+    EXPECT_EQ(peer.receive(3), "abc");
+    EXPECT_EQ(own.opened, 1U);
+    Peer other(server.addresses().front());
+    ASSERT_TRUE(other.send("no header"));
+    EXPECT_TRUE(other.ended());
+    EXPECT_EQ(usual.opened + usual_too.opened, 0U);
+
+    // What its sessions still wait for holds the end up.
+    peer.close();
+    ASSERT_TRUE(eventually([&] { return own.closed == 1U; }));
+    own.working = true;
+    server.request_stop();
+    std::atomic<bool> ended{false};
+    std::thread joining([&] {
+      server.join();
+      ended = true;
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(3 * Reactor::kDrainGraceMs));
+    EXPECT_FALSE(ended.load());
+    Home home;
+    home.own = &own;
+    home.deliver = [](Message& message) noexcept {
+      static_cast<Home&>(message).own->working = false;
+    };
+    server.reactor(1).mailbox().post(home);
+    joining.join();
+  }
+  EXPECT_EQ(own.opened, own.closed);
+}
+
 }  // namespace
 }  // namespace tokend::core::tests

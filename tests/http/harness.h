@@ -97,6 +97,9 @@ class ScriptedApplication final : public Application {
     const std::string_view path = request.path();
     if (path == "/later") {
       wait(exchange);
+    } else if (path == "/kind") {
+      exchange.set_kind(1);
+      exchange.answer({200, "X: 1\r\n", path, false});
     } else if (path == "/keep") {
       kept_ok = exchange.keep_request() && exchange.keep_request();
       wait(exchange);
@@ -149,15 +152,17 @@ class ScriptedApplication final : public Application {
 
 // One core's parts, made with given limits.
 struct Core {
+  static constexpr std::size_t kKinds = 2;
   explicit Core(const SessionLimits& session_limits = {}, std::size_t blocks_max = 256)
       : limits(session_limits),
         blocks(blocks_max),
-        factory(limits, application, clock, blocks) {}
+        factory(limits, application, clock, blocks, &metrics) {}
 
   SessionLimits limits;
   core::TurnClock clock{.monotonic_ns = 1'000'000'000'000, .wall_ms = 784'111'777'000};
   core::BlockPool blocks;
   ScriptedApplication application;
+  HttpMetrics metrics{kKinds};
   HttpSessionFactory factory;
 };
 

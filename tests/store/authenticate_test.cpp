@@ -190,7 +190,15 @@ TEST_F(AuthenticateTest, WhatMemoryDoesNotKnowAWorkerReads) {
   EXPECT_EQ(operation.times_done, 0);
   settle();
   EXPECT_TRUE(operation.succeeded());
+  // A cache that is asked again for what it was brought has not been hit.
+  EXPECT_EQ(store().counters().token_misses, 1U);
+  EXPECT_EQ(store().counters().token_hits, 0U);
+  EXPECT_EQ(store().counters().user_misses, 1U);
+  EXPECT_EQ(store().counters().user_hits, 0U);
+  EXPECT_EQ(store().counters().worker_reads, 2U);
   EXPECT_TRUE(authenticates(token.text, root));
+  EXPECT_EQ(store().counters().token_hits, 1U);
+  EXPECT_EQ(store().counters().user_hits, 1U);
   EXPECT_EQ(store().counters().guarded_fills, 0U);
 }
 

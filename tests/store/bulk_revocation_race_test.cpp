@@ -149,7 +149,7 @@ TEST_F(BulkRevocationOfALargeCache, OneThatComesDuringASweepIsAnsweredOneRoundLa
 TEST_F(BulkRevocationOfALargeCache, OtherIssuersTokensStayInIt) {
   const Token by_anna = issue_by(anna, bert), by_root = issue_by(root, bert);
   revoke(anna);
-  const auto misses = store().counters().token_misses;
+  const std::uint64_t misses = store().counters().token_misses;
   EXPECT_TRUE(authenticates(by_root.text, bert));
   EXPECT_EQ(store().counters().token_misses, misses);
   EXPECT_FALSE(authenticates(by_anna.text, bert));

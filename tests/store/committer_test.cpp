@@ -207,6 +207,7 @@ TEST_F(CommitterTest, AFailedCommitIsFinal) {
   EXPECT_TRUE(in_it.failed_with(Errc::unavailable));
   EXPECT_TRUE(refused_in_it.failed_with(Errc::unavailable));
   EXPECT_EQ(in_it.token, TokenText{});
+  EXPECT_EQ(committer->counters().tokens_issued, 1U) << "the one before";
   EXPECT_FALSE(store(0).healthy());
   EXPECT_FALSE(store(1).healthy());
   EXPECT_FALSE(committer->failure().empty());

@@ -17,6 +17,16 @@ constexpr Milliseconds kStartTimeout{30'000};
 constexpr Milliseconds kLogTimeout{5'000};
 constexpr std::size_t kReportBytes = 4096;
 
+// Of the address that the line ends with; 0 when there is none.
+std::uint16_t port_of(std::string_view line) {
+  const auto colon = line.rfind(':');
+  if (colon == std::string_view::npos) return 0;
+  std::uint16_t port = 0;
+  const auto [end, error] =
+      std::from_chars(line.data() + colon + 1, line.data() + line.size(), port);
+  return error == std::errc{} ? port : 0;
+}
+
 }  // namespace
 
 ServerProcess::ServerProcess(ServerSettings settings) : settings_(std::move(settings)) {
@@ -60,14 +70,12 @@ Launch ServerProcess::launch() const {
 bool ServerProcess::start() {
   CHECK(child_ == nullptr);
   child_ = std::make_unique<ChildProcess>(launch());
-  constexpr std::string_view kGreeting = "listening on ";
+  port_ = metrics_port_ = 0;
   while (const auto line = child_->read_line(kStartTimeout)) {
-    if (!line->starts_with(kGreeting)) continue;
-    const auto colon = line->rfind(':');
-    if (colon == std::string::npos) break;
-    const char* digits = line->data() + colon + 1;
-    const auto [end, error] = std::from_chars(digits, line->data() + line->size(), port_);
-    if (error == std::errc{} && port_ != 0) return true;
+    if (line->starts_with("metrics on ")) metrics_port_ = port_of(*line);
+    if (!line->starts_with("listening on ")) continue;
+    port_ = port_of(*line);
+    if (port_ != 0) return true;
     break;
   }
   child_.reset();

@@ -53,6 +53,8 @@ class ServerProcess {
   [[nodiscard]] Launch launch() const;
   [[nodiscard]] pid_t pid() const;  // of the one that was started
   [[nodiscard]] std::uint16_t port() const { return port_; }
+  // 0 without --metrics-listen.
+  [[nodiscard]] std::uint16_t metrics_port() const { return metrics_port_; }
   [[nodiscard]] std::string data_path() const { return directory_.path() + "/data"; }
   [[nodiscard]] std::string directory() const { return directory_.path(); }
   // All standard error of all starts. A thread of the server's own writes it, behind the answers:
@@ -72,6 +74,7 @@ class ServerProcess {
   ServerSettings settings_;
   std::unique_ptr<ChildProcess> child_;
   std::uint16_t port_ = 0;
+  std::uint16_t metrics_port_ = 0;
   mutable std::mutex mutex_;
   std::set<std::string, std::less<>> secrets_;
 };

@@ -25,6 +25,7 @@ namespace tokend::tools {
 // The defaults of all members are in the table of settings.
 struct Config {
   std::vector<std::string> listen;
+  std::string metrics_listen;  // empty: nowhere
   std::string proxy_protocol;
   std::string data;
   std::size_t cores = 0;  // 0: one for each CPU that the process may use

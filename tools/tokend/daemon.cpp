@@ -41,12 +41,18 @@ LogOptions log_options(const Config& config) {
 }
 
 core::ServerOptions server_options(const Config& config) {
+  core::ReactorOptions reactor = config.reactor;
+  // So that the page can be had where the API's connections are at their limit, which is the API's
+  // sessions'.
+  if (!config.metrics_listen.empty()) {
+    reactor.connections_max += api::metrics_page_limits().connections_max;
+  }
   return {.listen = config.listen,
           .cores = config.cores,
           .cpus = config.cpus,
           .steer_connections = config.steer_connections,
           .drain_timeout_ms = config.drain_timeout_ms,
-          .reactor = config.reactor};
+          .reactor = reactor};
 }
 
 api::ApiOptions api_options(const Config& config) {
@@ -145,12 +151,14 @@ struct Daemon::Core {
                                   .issuing_limiter = daemon.issuing_limiter_,
                                   .login_block = daemon.login_block_,
                                   .timers = &reactor.timers()}),
+        metrics(api::kRoutes.size()),
         factory(api::with_bulk_issuance(daemon.config_.http), api, reactor.turn_clock(),
-                reactor.blocks()) {}
+                reactor.blocks(), &metrics) {}
 
   CoreLog& log;
   store::Store store;
   api::Api api;
+  http::HttpMetrics metrics;
   http::HttpSessionFactory factory;
 };
 
@@ -169,7 +177,9 @@ Daemon::Daemon(const Config& config)
       limiter_(api_options_.rate_limit),
       user_limiter_(user_windows(api_options_)),
       issuing_limiter_({.entries_max = api::kIssuingWindowsMax, .restarts_when_spent = false}),
-      login_block_(api_options_.login_block) {}
+      login_block_(api_options_.login_block),
+      metrics_sessions_(api::metrics_page_limits(), metrics_page_, server_.reactor(0).turn_clock(),
+                        server_.reactor(0).blocks()) {}
 
 Daemon::~Daemon() { stop(); }
 
@@ -178,7 +188,7 @@ std::expected<std::unique_ptr<Daemon>, StartFailure> Daemon::open(const Config& 
   std::unique_ptr<Daemon> daemon(new Daemon(config));
   // The addresses come before the store: a second tokend that is started by mistake then leaves no
   // trace in a data directory.
-  if (auto bound = daemon->server_.listen(); !bound) {
+  if (auto bound = daemon->listen(); !bound) {
     const bool unsupported = bound.error().code == core::Errc::unavailable;
     return std::unexpected(
         failure_of(bound.error(), unsupported ? kExitUnsupported : kExitFailure));
@@ -189,7 +199,30 @@ std::expected<std::unique_ptr<Daemon>, StartFailure> Daemon::open(const Config& 
       daemon->cores_.push_back(std::make_unique<Core>(*daemon, daemon->server_.reactor(core)));
     });
   }
+  daemon->fill_metrics_page();
   return daemon;
+}
+
+core::Result<void> Daemon::listen() {
+  if (auto bound = server_.listen(); !bound) return bound;
+  if (config_.metrics_listen.empty()) return {};
+  auto bound = server_.listen_apart(config_.metrics_listen, 0, metrics_sessions_);
+  if (!bound) return core::fail(bound.error().code, "--metrics-listen: " + bound.error().message);
+  metrics_address_ = *std::move(bound);
+  return {};
+}
+
+void Daemon::fill_metrics_page() {
+  api::MetricsPage::Sources sources{.cores = {},
+                                    .committer = *committer_,
+                                    .version = TOKEND_VERSION,
+                                    .started_ms = clock_.wall_ms()};
+  for (std::size_t core = 0; core < cores_.size(); ++core) {
+    sources.cores.push_back({.core = server_.reactor(core).metrics(),
+                             .http = cores_[core]->metrics,
+                             .store = cores_[core]->store});
+  }
+  metrics_page_.tell_of(std::move(sources));
 }
 
 std::expected<void, StartFailure> Daemon::open_store() {
@@ -295,6 +328,11 @@ void Daemon::announce(const std::vector<std::string>& warnings) {
     warn(
         "issuing is off: users.createToken refuses everybody; CREATE_TOKENS_FOR_USERS=true or "
         "CREATE_TOKENS_FOR_USERS_SECRET turns it on");
+  }
+  // Scripts wait for the lines behind these.
+  if (!metrics_address_.empty()) {
+    info("metrics on http://" + metrics_address_ + "/metrics");
+    std::printf("metrics on %s\n", metrics_address_.c_str());
   }
   for (const std::string& address : server_.addresses()) {
     info("listening on " + address);

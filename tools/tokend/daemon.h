@@ -18,8 +18,10 @@
 #include "core/clock.h"
 #include "core/server.h"
 #include "http/api/login_block.h"
+#include "http/api/metrics_page.h"
 #include "http/api/options.h"
 #include "http/api/rate_limit.h"
+#include "http/http_session.h"
 #include "store/committer.h"
 #include "store/committer_thread.h"
 #include "store/rocks.h"
@@ -57,6 +59,8 @@ class Daemon {
 
   explicit Daemon(const Config& config);
   [[nodiscard]] std::expected<void, StartFailure> open_store();
+  [[nodiscard]] core::Result<void> listen();
+  void fill_metrics_page();
   [[nodiscard]] core::Result<void> start();
   void announce(const std::vector<std::string>& warnings);
   void watch_health();
@@ -87,6 +91,9 @@ class Daemon {
   api::RateLimiter issuing_limiter_;
   api::LoginBlock login_block_;
   std::vector<std::unique_ptr<Core>> cores_;
+  api::MetricsPage metrics_page_;  // core 0 serves it
+  http::HttpSessionFactory metrics_sessions_;
+  std::string metrics_address_;  // that was bound
 
   std::string first_admin_;          // its name, when it was made by this start
   std::string admin_password_file_;  // where its password was written, if it was

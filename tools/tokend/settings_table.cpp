@@ -35,6 +35,14 @@ constexpr Setting kSettings[] = {
      .target = TARGET(listen),
      .original = "PORT",
      .reading = Reading::port_of_listen},
+    {.name = "metrics-listen",
+     .group = kServer,
+     .kind = Kind::text,
+     .fallback = "",
+     .help =
+         "Address and port of GET /metrics for Prometheus, such as 127.0.0.1:9458; nobody is asked "
+         "who they are there, so not one that strangers reach. Nowhere if not set",
+     .target = TARGET(metrics_listen)},
     {.name = "proxy-protocol",
      .group = kServer,
      .kind = Kind::choice,
