@@ -4,10 +4,11 @@
 //
 // Concurrency: one core writes, any thread reads (core/metrics.h).
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "core/error.h"
 #include "core/metrics.h"
@@ -29,19 +30,21 @@ class HttpMetrics {
   };
 
   // Kinds 0 up to, and without, `kinds`; and one more, of what is of no kind.
-  explicit HttpMetrics(std::size_t kinds) : kinds_(kinds + 1) {}
+  explicit HttpMetrics(std::size_t kinds)
+      : no_kind_(kinds),
+        kinds_(std::make_unique<Kind[]>(kinds + 1)) {}
 
-  [[nodiscard]] std::size_t no_kind() const noexcept { return kinds_.size() - 1; }
+  [[nodiscard]] std::size_t no_kind() const noexcept { return no_kind_; }
   [[nodiscard]] const Kind& of(std::size_t kind) const noexcept { return kinds_[kind]; }
 
   // The core.
   void answered(std::size_t kind, int status, std::int64_t duration_ns) noexcept {
-    Kind& its_kind = kinds_[kind < kinds_.size() ? kind : no_kind()];
+    Kind& its_kind = kinds_[std::min(kind, no_kind_)];
     ++its_kind.answers[index_of(status)];
     its_kind.durations.add(duration_ns);
   }
   // To bytes that never became a request, or one that there was no room for.
-  void refused(int status) noexcept { ++kinds_.back().answers[index_of(status)]; }
+  void refused(int status) noexcept { ++kinds_[no_kind_].answers[index_of(status)]; }
 
  private:
   static constexpr std::size_t kLeastStatus = 200;
@@ -60,7 +63,8 @@ class HttpMetrics {
     return kIndexes[place];
   }
 
-  std::vector<Kind> kinds_;
+  const std::size_t no_kind_;
+  const std::unique_ptr<Kind[]> kinds_;
 };
 
 }  // namespace tokend::http
