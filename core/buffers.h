@@ -38,8 +38,6 @@ class ReceiveBuffers {
   void give_back(const Completion& completion) noexcept;
   void publish() noexcept;
 
-  [[nodiscard]] std::size_t count() const noexcept { return count_; }
-
  private:
   [[nodiscard]] static std::uint16_t id_of(const Completion& completion) noexcept {
     return static_cast<std::uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);

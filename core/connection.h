@@ -57,7 +57,6 @@ class AttentionList {
   // A connection keeps its place until it is popped, so what it asks for while it is being settled
   // does not put it on the list again.
   void pop_front() noexcept;
-  [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
 
  private:
   Connection* first_ = nullptr;
@@ -118,7 +117,6 @@ class Connection final : public Transport {
   [[nodiscard]] bool settle() noexcept;
   [[nodiscard]] Session* session() const noexcept { return session_; }
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
-  [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
 
   [[nodiscard]] SendBuffer& output() noexcept override { return output_; }
   void flush_later() noexcept override { parts_.attention.push_back(*this); }

@@ -11,6 +11,8 @@
 
 #include <atomic>
 
+#include "core/cache_line.h"
+
 namespace tokend::core {
 
 // Whatever travels derives from Message. `deliver` runs on the thread of the mailbox's owner. While
@@ -106,7 +108,7 @@ class Mailbox {
 
   Waker& waker_;
   // Newest first; reversed by take(). On a line of its own: every poster writes it.
-  alignas(64) std::atomic<Message*> newest_{nullptr};
+  alignas(kCacheLineBytes) std::atomic<Message*> newest_{nullptr};
 };
 
 }  // namespace tokend::core

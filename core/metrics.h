@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/cache_line.h"
+
 namespace tokend::core {
 
 class Count {
@@ -62,7 +64,7 @@ class DurationHistogram {
 
 // `Name` is an enum class whose last enumerator is count_. Parts above core/ count with their own.
 template <class Name>
-class alignas(64) Counters {
+class alignas(kCacheLineBytes) Counters {
  public:
   static constexpr std::size_t kCount = static_cast<std::size_t>(Name::count_);
 

@@ -37,7 +37,6 @@ class BlockPool {
   [[nodiscard]] Block* take() noexcept;  // nullptr at the limit
   void give(Block& block) noexcept;
   [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
-  [[nodiscard]] std::size_t blocks_max() const noexcept { return blocks_max_; }
 
  private:
   Mapping memory_;

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "core/cache_line.h"
 #include "core/error.h"
 #include "core/mapping.h"
 
@@ -58,7 +59,7 @@ class Slab {
   [[nodiscard]] bool exhausted() const noexcept { return in_use_ == pieces_max_; }
 
  private:
-  static constexpr std::size_t kAlignment = 64;  // a cache line, so that neighbours share none
+  static constexpr std::size_t kAlignment = kCacheLineBytes;  // neighbours share none
   static constexpr std::size_t round_up(std::size_t bytes) noexcept {
     return (bytes + kAlignment - 1) / kAlignment * kAlignment;
   }

@@ -6,11 +6,12 @@
 
 #include <semaphore>
 
+#include "core/cache_line.h"
 #include "core/mailbox.h"
 
 namespace tokend::core {
 
-class ThreadWaker final : public Waker {
+class alignas(kCacheLineBytes) ThreadWaker final : public Waker {
  public:
   void wake() noexcept override { wakes_.release(); }
   // Returns also for a wake that came before.

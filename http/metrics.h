@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "core/cache_line.h"
 #include "core/error.h"
 #include "core/metrics.h"
 
@@ -22,7 +23,7 @@ class HttpMetrics {
                                            404, 405, 408, 409, 413, 414, 415, 417,
                                            422, 429, 431, 500, 501, 503, 505};
 
-  struct alignas(64) Kind {
+  struct alignas(core::kCacheLineBytes) Kind {
     std::array<core::Count, kStatuses.size()> answers;  // in the order of kStatuses
     // From the turn that had the whole request to the one that answered it: 0 where it is the same.
     // Not of answers whose client has left.

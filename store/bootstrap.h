@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/error.h"
 #include "store/database.h"
+#include "store/password.h"
 #include "store/token.h"
 #include "store/user.h"
 
@@ -44,6 +45,6 @@ struct Prepared {
 // versions in the message; Errc::invalid: `admin` is no possible user.
 [[nodiscard]] core::Result<Prepared> prepare_store(Database& database, const core::Clock& clock,
                                                    RandomBytes& random, const FirstAdmin& admin,
-                                                   int bcrypt_cost = 10);
+                                                   int bcrypt_cost = kBcryptCostDefault);
 
 }  // namespace tokend::store

@@ -31,6 +31,7 @@
 #include <string>
 #include <vector>
 
+#include "core/cache_line.h"
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/mailbox.h"
@@ -144,7 +145,7 @@ class Committer {
   [[nodiscard]] std::optional<Unindexed> unindexed() const noexcept;
 
   // What has become durable. The stepping thread counts, any may read.
-  struct alignas(64) Counters {
+  struct alignas(core::kCacheLineBytes) Counters {
     core::Count batches;
     core::Count operations;
     core::Count tokens_issued;

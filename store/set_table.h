@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "core/cache_line.h"
 #include "core/mapping.h"
 
 namespace tokend::store {
@@ -134,7 +135,6 @@ class SetTable {
   }
 
  private:
-  static constexpr std::size_t kCacheLineBytes = 64;
   static constexpr std::uint16_t kFree = 0;  // what an untouched page says
   struct Set {
     std::uint16_t tags[kWays];
@@ -146,7 +146,7 @@ class SetTable {
   static constexpr std::size_t kSlotBytes = sizeof(Set::slots) / kWays;
 
   static void prefetch_slot(const Slot& slot) noexcept {
-    for (std::size_t byte = 0; byte < kSlotBytes; byte += kCacheLineBytes) {
+    for (std::size_t byte = 0; byte < kSlotBytes; byte += core::kCacheLineBytes) {
       __builtin_prefetch(reinterpret_cast<const char*>(&slot) + byte, 1);
     }
   }

@@ -19,6 +19,7 @@
 #include <optional>
 #include <string_view>
 
+#include "core/cache_line.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/mailbox.h"
@@ -26,6 +27,7 @@
 #include "core/outbox.h"
 #include "core/timers.h"
 #include "store/operation.h"
+#include "store/password.h"
 #include "store/read_operation.h"
 #include "store/token_id.h"
 #include "store/write_operation.h"
@@ -43,7 +45,7 @@ inline constexpr std::int64_t kLoadRestMsMax = 100;
 struct StoreOptions {
   std::size_t token_cache_entries = 1U << 20;  // of each core; rounded up to a power of two
   std::size_t user_cache_entries = 1U << 17;   // of each core; rounded up to a power of two
-  int bcrypt_cost = 10;                        // of passwords hashed from now on
+  int bcrypt_cost = kBcryptCostDefault;        // of passwords hashed from now on
   // A trip of the removal of what floors have revoked (store/store_revocations.cpp). Records that a
   // worker looks at, whose other askers wait meanwhile: some milliseconds.
   std::size_t removal_records_max = 8192;
@@ -138,7 +140,7 @@ class Store {
   // False after a failed sync: nothing is acknowledged until a restart.
   [[nodiscard]] bool healthy() const noexcept;
 
-  struct alignas(64) Counters {
+  struct alignas(core::kCacheLineBytes) Counters {
     // Of the caches, each look-up once, also one that a worker had to be asked for.
     core::Count token_hits;
     core::Count token_misses;

@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/cache_line.h"
 #include "core/error.h"
 #include "core/fixed_string.h"
 
@@ -117,7 +118,7 @@ class TokenCodec {
 
 // Cryptographically secure bytes, drawn from OpenSSL in blocks (3 ns a token; a draw for each costs
 // 760). Bytes handed out are wiped from the block. One instance per thread.
-class RandomBytes {
+class alignas(core::kCacheLineBytes) RandomBytes {
  public:
   RandomBytes() = default;
   virtual ~RandomBytes();

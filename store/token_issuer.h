@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "core/cache_line.h"
 #include "core/error.h"
 #include "core/mailbox.h"
 #include "store/broadcast.h"
@@ -30,7 +31,7 @@ namespace tokend::store {
   return static_cast<std::size_t>(((hash_of(user) >> 32) * shards) >> 32);
 }
 
-class TokenIssuer {
+class alignas(core::kCacheLineBytes) TokenIssuer {
  public:
   using Outcome = std::expected<void, core::Errc>;
 

@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/cache_line.h"
 #include "core/error.h"
 #include "store/executor.h"
 
@@ -54,7 +55,7 @@ class WorkerPool final : public Executor {
   std::atomic<bool> stopping_{false};
   std::vector<std::thread> threads_;
 
-  alignas(64) std::atomic<Job*> newest_{nullptr};
+  alignas(core::kCacheLineBytes) std::atomic<Job*> newest_{nullptr};
   std::atomic<std::size_t> queued_{0};
 
   std::mutex workers_;     // guards oldest_

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "core/cache_line.h"
 #include "core/error.h"
 #include "store/database.h"
 #include "store/issuing_policy.h"
@@ -20,7 +21,7 @@
 
 namespace tokend::store {
 
-struct WriteState {
+struct alignas(core::kCacheLineBytes) WriteState {
   WriteState(const Database& database, const Settings& at_first)
       : overlay(database),
         settings(at_first) {}

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "core/cache_line.h"
 #include "core/error.h"
 
 namespace tokend::api {
@@ -62,12 +63,12 @@ std::uint64_t mix(std::uint64_t left, std::uint64_t right) noexcept {
 
 }  // namespace
 
-struct alignas(64) RateLimiter::Set {
+struct alignas(core::kCacheLineBytes) RateLimiter::Set {
   Wide ways[kWays] = {};
 };
 
 RateLimiter::RateLimiter(const RateLimitOptions& options) : options_(options) {
-  static_assert(sizeof(Set) == 64);
+  static_assert(sizeof(Set) == core::kCacheLineBytes);
   CHECK(getrandom(seed_.data(), sizeof(seed_), 0) == sizeof(seed_));
   for (std::uint64_t& word : seed_) word |= 1;  // a factor of zero would swallow its operand
   const std::size_t sets = std::bit_ceil(std::max(options.entries_max, kWays) / kWays);

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "store/password.h"
 #include "tools/tokenctl/commands.h"
 
 namespace tokend::tools {
@@ -19,7 +20,6 @@ namespace {
 
 constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 2;
-constexpr int kBcryptCost = 10;
 
 // One line of standard input, which a terminal does not show: a password on the command line could
 // be seen by everybody on the machine.
@@ -46,7 +46,7 @@ using Command = std::function<core::Result<void>(OfflineStore&)>;
 // What the command line's parts are read into; they live as long as the program.
 struct Words {
   std::string data = "./data";
-  int bcrypt_cost = kBcryptCost;
+  int bcrypt_cost = store::kBcryptCostDefault;
   std::string user;
   std::string role;
   bool active = false;

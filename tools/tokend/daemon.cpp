@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/affinity.h"
+#include "core/cache_line.h"
 #include "http/api/api.h"
 #include "http/http_session.h"
 #include "store/bootstrap.h"
@@ -130,7 +131,7 @@ StartFailure failure_of(const core::Error& error, int exit_code = kExitFailure) 
 }  // namespace
 
 // A core's own parts. The store joins the committer's replicas when it is made.
-struct Daemon::Core {
+struct alignas(core::kCacheLineBytes) Daemon::Core {
   Core(Daemon& daemon, core::Reactor& reactor)
       : log(daemon.log_.add_core()),
         store({.database = *daemon.database_,

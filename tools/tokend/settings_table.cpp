@@ -2,6 +2,7 @@
 
 #include "store/committer.h"
 #include "store/idempotency.h"
+#include "store/password.h"
 #include "store/personal_token.h"
 
 namespace tokend::tools {
@@ -62,7 +63,8 @@ constexpr Setting kSettings[] = {
      .group = kServer,
      .kind = Kind::count,
      .fallback = "0",
-     .help = "Serving threads; 0 is one for each CPU that the process may use",
+     .help =
+         "Serving threads; 0 is one for each of --cpus, or for each CPU that the process may use",
      .target = TARGET(cores),
      .greatest = 1'024},
     {.name = "cpus",
@@ -84,7 +86,7 @@ constexpr Setting kSettings[] = {
      .group = kServer,
      .kind = Kind::duration,
      .fallback = "10s",
-     .help = "At SIGTERM: how long requests in flight may still take",
+     .help = "At SIGTERM, SIGINT or SIGHUP: how long requests in flight may still take",
      .target = TARGET(drain_timeout_ms),
      .greatest = kHour},
     {.name = "log-level",
@@ -106,7 +108,7 @@ constexpr Setting kSettings[] = {
      .group = kIssuing,
      .kind = Kind::toggle,
      .fallback = "false",
-     .help = "Serve users.createToken to callers with the permission",
+     .help = "Serve users.createToken and users.createTokens to callers with the permission",
      .target = TARGET(create_tokens_for_users),
      .original = "CREATE_TOKENS_FOR_USERS",
      .reading = Reading::yes_or_true},
@@ -114,7 +116,7 @@ constexpr Setting kSettings[] = {
      .group = kIssuing,
      .kind = Kind::text,
      .fallback = "",
-     .help = "Serve users.createToken, and only to requests with this secret",
+     .help = "Serve these two, and only to requests with this secret",
      .target = TARGET(create_tokens_for_users_secret),
      .original = "CREATE_TOKENS_FOR_USERS_SECRET",
      .secret = true},
@@ -228,7 +230,7 @@ constexpr Setting kSettings[] = {
      .group = kRate,
      .kind = Kind::toggle,
      .fallback = "true",
-     .help = "Limit the calls of each address to each POST route",
+     .help = "Limit the calls of each address to each POST route under /api/v1",
      .target = TARGET(settings.rate_limiter),
      .original = "API_Enable_Rate_Limiter",
      .stored = store::SettingKey::rate_limiter},
@@ -323,7 +325,8 @@ constexpr Setting kSettings[] = {
      .group = kRate,
      .kind = Kind::count,
      .fallback = "65536",
-     .help = "Names and addresses that are remembered; the oldest are forgotten beyond it",
+     .help =
+         "Names, and as many addresses, that are remembered; the oldest are forgotten beyond it",
      .target = TARGET(login_block_entries),
      .least = 64,
      .greatest = 1LL << 30},
@@ -332,7 +335,7 @@ constexpr Setting kSettings[] = {
      .kind = Kind::count,
      .fallback = "0",
      .help = "Trusted proxies in front: the client is the one so far from the right in "
-             "X-Forwarded-For",
+             "X-Forwarded-For, or else X-Real-Ip",
      .target = TARGET(forwarded_count),
      .greatest = 100,
      .original = "HTTP_FORWARDED_COUNT"},
@@ -540,7 +543,7 @@ constexpr Setting kSettings[] = {
      .group = kStore,
      .kind = Kind::count,
      .fallback = "2",
-     .help = "Threads that check passwords",
+     .help = "Threads that hash passwords and check them",
      .target = TARGET(hashers),
      .least = 1,
      .greatest = 256},
@@ -558,8 +561,8 @@ constexpr Setting kSettings[] = {
      .fallback = "10",
      .help = "Cost of new password hashes: each step doubles the time",
      .target = TARGET(bcrypt_cost),
-     .least = 4,
-     .greatest = 16},
+     .least = store::kBcryptCostMin,
+     .greatest = store::kBcryptCostMax},
     {.name = "block-cache-bytes",
      .group = kStore,
      .kind = Kind::bytes,
