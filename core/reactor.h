@@ -8,8 +8,8 @@
 //
 // Concurrency: everything on the thread that runs the loop, but for what says "any thread". Limits:
 // ReactorOptions and, for one turn, kCompletionsPerTurnMax. The loop makes one system call a turn
-// (io_uring_enter), two when it hands over what it held back, and others only when a connection
-// comes or goes.
+// (io_uring_enter), two when it hands over what it held back, and others only when it wakes a
+// thread that sleeps or a connection comes or goes.
 
 #include <cstddef>
 #include <cstdint>

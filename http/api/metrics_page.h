@@ -8,8 +8,8 @@
 // anything (turns, messages, wake-ups) is told of each.
 //
 // Concurrency: one core's, as any Application; it reads what all cores write (core/metrics.h). A
-// request for it allocates while the text grows, makes the loop's only further system calls (the
-// process' times and memory), and takes the loop some 55 us and 3 more for each core.
+// request for it allocates while the text grows, makes system calls (the process'
+// times and memory), and takes the loop some 55 us and 3 more for each core.
 
 #include <cstdint>
 #include <optional>

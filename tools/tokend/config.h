@@ -2,7 +2,7 @@
 // Everything that an operator can set, read once at the start and immutable afterwards.
 //
 // A value comes from a flag, else from the environment, else from the configuration file, else from
-// its default. The table in settings.cpp is the one place where a setting is declared; flags,
+// its default. The table in settings_table.cpp is the one place where a setting is declared; flags,
 // variables, keys of the file, --help and --print-config are all made from it. Whatever is not
 // understood is an error that names where it stood.
 
