@@ -2,30 +2,22 @@
 // that every batch of operations passes all of it.
 
 #include <gtest/gtest.h>
-#include <rocksdb/db.h>
-#include <rocksdb/write_batch.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <optional>
 #include <random>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "store/journal.h"
-#include "store/meta.h"
-#include "store/rocks_tuning.h"
-#include "tests/store/rocks_fixture.h"
+#include "tests/store/rocks_tail_fixture.h"
 #include "tests/support/memory_database.h"
 
 namespace tokend::store {
@@ -45,7 +37,7 @@ class Model {
       if (random_() % 4 == 0) {
         remove(batch);
       } else {
-        const std::string key = key_of(number_ += 1 + random_() % 3);
+        const std::string key = token_key(number_ += 1 + random_() % 3);
         const std::string value(random_() % 200, static_cast<char>('a' + random_() % 26));
         batch.put(Family::tokens, key, value);
         tokens[key] = value;
@@ -55,10 +47,6 @@ class Model {
     batch.put(Family::users, "last", std::to_string(number_));
   }
 
-  [[nodiscard]] static std::string key_of(std::uint64_t number) {
-    return std::string(view_of(Locator::make(static_cast<std::int64_t>(number / 100), 0,
-                                             static_cast<std::uint32_t>(number))));
-  }
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
 
   std::map<std::string, std::string> tokens;
@@ -69,7 +57,7 @@ class Model {
   void remove(Batch& batch) {
     const std::uint64_t reach =
         std::array{std::uint64_t{20}, std::uint64_t{200}, number_ + 1}[random_() % 3];
-    const std::string key = key_of(number_ - std::min(number_, random_() % reach));
+    const std::string key = token_key(number_ - std::min(number_, random_() % reach));
     batch.remove(Family::tokens, key);
     tokens.erase(key);
   }
@@ -78,14 +66,8 @@ class Model {
   std::uint64_t number_ = 0;
 };
 
-class RocksTailTest : public RocksTest {
+class RocksTailTest : public RocksWithLittleRoom {
  protected:
-  RocksTailTest() {
-    options.token_segment_bytes = 8U << 10;
-    options.journal_file_bytes = 64U << 10;
-    options.journal_bytes_max = 128U << 10;
-  }
-
   // RocksDB's threads do not survive a fork, so nothing may have been opened here before.
   static bool is_fresh_process() {
     return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {}) == 1;
@@ -150,7 +132,7 @@ class RocksTailTest : public RocksTest {
     ASSERT_TRUE(last);
     EXPECT_EQ(*last, model.tokens.empty() ? "" : model.tokens.rbegin()->first);
     for (std::uint64_t number = 0; number <= model.number(); ++number) {
-      const std::string key = Model::key_of(number);
+      const std::string key = token_key(number);
       const auto expected = model.tokens.find(key);
       ASSERT_EQ(read(Family::tokens, key),
                 expected == model.tokens.end() ? "no" : expected->second);
@@ -214,7 +196,7 @@ TEST_F(RocksTailTest, HoldsItAfterTheEndOfTheProcessWithoutFarewell) {
 // The table of a former life has the token, and what removed it there is in the journal only.
 TEST_F(RocksTailTest, AReplayedRemovalReachesTheTableOfAFormerLife) {
   if (!is_fresh_process()) GTEST_SKIP() << kNeedsOwnProcess;
-  const std::string key = Model::key_of(1);
+  const std::string key = token_key(1);
   run_and_kill([&](RocksDatabase& killed) {
     const auto batch = killed.make_batch();
     batch->put(Family::tokens, key, "value");
@@ -241,7 +223,7 @@ TEST_F(RocksTailTest, RemovalsFromTablesBecomeATableThemselves) {
   for (std::uint64_t number = 0; number < kTokens;) {
     batch->clear();
     for (int i = 0; i < 500; ++i, ++number) {
-      batch->put(Family::tokens, Model::key_of(number), "value");
+      batch->put(Family::tokens, token_key(number), "value");
     }
     ASSERT_TRUE(database->commit(*batch));
   }
@@ -258,17 +240,16 @@ TEST_F(RocksTailTest, RemovalsFromTablesBecomeATableThemselves) {
   for (std::uint64_t number = 1; number < kTokens;) {
     batch->clear();
     for (std::uint64_t i = 0; i < kRemovedAtOnce && number < kTokens; ++i, ++number) {
-      batch->remove(Family::tokens, Model::key_of(number));
+      batch->remove(Family::tokens, token_key(number));
     }
     ASSERT_TRUE(database->commit(*batch));
-    EXPECT_EQ(read(Family::tokens, Model::key_of(number - 1), Reach::memory), "no");
+    EXPECT_EQ(read(Family::tokens, token_key(number - 1), Reach::memory), "no");
     ASSERT_EQ(count(), kTokens - number + 1);
-    EXPECT_EQ(*database->last_key(Family::tokens),
-              Model::key_of(number == kTokens ? 0 : kTokens - 1));
+    EXPECT_EQ(*database->last_key(Family::tokens), token_key(number == kTokens ? 0 : kTokens - 1));
   }
   ASSERT_TRUE(database->compact());
   EXPECT_EQ(count(), 1U);
-  EXPECT_EQ(read(Family::tokens, Model::key_of(0)), "value");
+  EXPECT_EQ(read(Family::tokens, token_key(0)), "value");
   EXPECT_LT(database->bytes_of(Family::tokens), bytes_before / 10);
 }
 
@@ -328,121 +309,21 @@ TEST_F(RocksTailTest, ATableThatCannotBeWrittenEndsTheCommitsAndLosesNothing) {
 // It is in RocksDB's memory, which its removal passes by.
 TEST_F(RocksTailTest, ATokenThatCameOutOfOrderIsRemovedLikeAnyOther) {
   open();
-  put(Family::tokens, Model::key_of(9), "nine");
-  for (const std::uint64_t number : {1, 2, 3}) put(Family::tokens, Model::key_of(number), "early");
+  put(Family::tokens, token_key(9), "nine");
+  for (const std::uint64_t number : {1, 2, 3}) put(Family::tokens, token_key(number), "early");
   const auto batch = database->make_batch();
-  batch->remove(Family::tokens, Model::key_of(2));
-  batch->put(Family::tokens, Model::key_of(4), "early");
-  batch->remove(Family::tokens, Model::key_of(4));
+  batch->remove(Family::tokens, token_key(2));
+  batch->put(Family::tokens, token_key(4), "early");
+  batch->remove(Family::tokens, token_key(4));
   ASSERT_TRUE(database->commit(*batch));
   for (const char* const when : {"at once", "in a table", "after a start"}) {
     SCOPED_TRACE(when);
-    EXPECT_EQ(read(Family::tokens, Model::key_of(1)), "early");
-    EXPECT_EQ(read(Family::tokens, Model::key_of(2)), "no");
-    EXPECT_EQ(read(Family::tokens, Model::key_of(3)), "early");
-    EXPECT_EQ(read(Family::tokens, Model::key_of(4)), "no");
+    EXPECT_EQ(read(Family::tokens, token_key(1)), "early");
+    EXPECT_EQ(read(Family::tokens, token_key(2)), "no");
+    EXPECT_EQ(read(Family::tokens, token_key(3)), "early");
+    EXPECT_EQ(read(Family::tokens, token_key(4)), "no");
     ASSERT_TRUE(database->compact());
     if (std::string_view(when) == "in a table") open();
-  }
-}
-
-TEST(FirstLevelOfTokens, GrowsUpwardsWithTheLastOne) {
-  constexpr std::uint64_t kGiB = 1U << 30;
-  const RocksOptions options;  // segments of 64 MiB
-  EXPECT_EQ(first_level_of_tokens(options, 0), 6);
-  EXPECT_EQ(first_level_of_tokens(options, kGiB), 6);
-  EXPECT_EQ(first_level_of_tokens(options, kGiB + 1), 5);
-  EXPECT_EQ(first_level_of_tokens(options, 4 * kGiB), 5);
-  EXPECT_EQ(first_level_of_tokens(options, 5 * kGiB), 4);
-  EXPECT_EQ(first_level_of_tokens(options, UINT64_MAX), 1);
-}
-
-// Their removals lay in levels that a store of this size does not use now.
-TEST_F(RocksTailTest, AStoreWithLevelsOfAFixedSizeLosesItsRemovals) {
-  options.idempotency_rewrite_after_s = 1;  // the keeper looks every second
-  open();
-  constexpr std::uint64_t kTokens = 2000;
-  const auto batch = database->make_batch();
-  for (std::uint64_t number = 0; number < kTokens; ++number) {
-    batch->put(Family::tokens, Model::key_of(number), "value");
-    if (number % 500 != 499) continue;
-    ASSERT_TRUE(database->commit(*batch));
-    batch->clear();
-  }
-  ASSERT_TRUE(database->compact());
-  const std::uint64_t bytes_before = database->bytes_of(Family::tokens);
-  database.reset();
-
-  const std::string path = options.directory + "/db";
-  std::vector<std::string> names;
-  ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, path, &names).ok());
-  std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  for (const std::string& name : names) families.emplace_back(name, rocksdb::ColumnFamilyOptions());
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* former = nullptr;
-  ASSERT_TRUE(rocksdb::DB::Open({}, path, families, &handles, &former).ok());
-  rocksdb::ColumnFamilyHandle* const tokens =
-      handles[static_cast<std::size_t>(std::ranges::find(names, "tokens") - names.begin())];
-  for (std::uint64_t number = 1; number < kTokens; ++number) {
-    ASSERT_TRUE(former->Delete({}, tokens, Model::key_of(number)).ok());
-  }
-  ASSERT_TRUE(former->Flush({}, tokens).ok());
-  rocksdb::ColumnFamilyMetaData flushed;
-  former->GetColumnFamilyMetaData(tokens, &flushed);
-  ASSERT_EQ(flushed.levels[0].files.size(), 1U);
-  ASSERT_TRUE(former->CompactFiles({}, tokens, {flushed.levels[0].files[0].name}, 1).ok());
-  former->GetColumnFamilyMetaData(tokens, &flushed);
-  ASSERT_EQ(flushed.levels[1].files.size(), 1U);
-  for (rocksdb::ColumnFamilyHandle* handle : handles) {
-    ASSERT_TRUE(former->DestroyColumnFamilyHandle(handle).ok());
-  }
-  ASSERT_TRUE(former->Close().ok());
-  delete former;
-
-  open();
-  const auto is_left = [&] { return database->bytes_of(Family::tokens) > bytes_before / 4; };
-  EXPECT_TRUE(is_left());
-  for (int tenths = 0; is_left() && tenths < 300; ++tenths) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-  EXPECT_FALSE(is_left());
-  EXPECT_EQ(read(Family::tokens, Model::key_of(0)), "value");
-  EXPECT_EQ(read(Family::tokens, Model::key_of(1)), "no");
-}
-
-// Version 2: the journal held RocksDB's own batches, tokens among them.
-TEST_F(RocksTailTest, AJournalOfTheFormerVersionIsReplayed) {
-  open();
-  put(Family::tokens, Model::key_of(1), "one");
-  const auto mark = decode_journal_mark(read(Family::meta, kMetaJournal));
-  ASSERT_TRUE(mark);
-  put(Family::meta, kMetaFormat, encode_format(kFormatVersionWithoutTail));
-  database.reset();
-  {
-    auto journal = Journal::open(
-        {.directory = options.directory + "/journal", .file_bytes = options.journal_file_bytes},
-        *mark, true, [](std::uint64_t, std::string_view) { return core::Result<void>(); });
-    ASSERT_TRUE(journal) << journal.error().message;
-    // As RocksDB writes it: eight bytes of sequence number, u32 count; 5 puts into, 4 deletes from
-    // the family that follows, 1: tokens.
-    for (const std::string& change : {std::string("\5\1\14", 3) + Model::key_of(2) + "\3two",
-                                      std::string("\5\1\14", 3) + Model::key_of(3) + "\5three",
-                                      std::string("\4\1\14", 3) + Model::key_of(2)}) {
-      ASSERT_TRUE((*journal)->append(std::string(8, '\0') + std::string("\1\0\0\0", 4) + change));
-      for (;;) {
-        const auto collected = (*journal)->collect();
-        ASSERT_TRUE(collected);
-        if (*collected) break;
-        (*journal)->wait();
-      }
-    }
-  }
-  for (int round = 0; round < 2; ++round) {
-    open();
-    EXPECT_EQ(read(Family::tokens, Model::key_of(1)), "one");
-    EXPECT_EQ(read(Family::tokens, Model::key_of(2)), "no");
-    EXPECT_EQ(read(Family::tokens, Model::key_of(3)), "three");
-    EXPECT_EQ(read(Family::meta, kMetaFormat), encode_format(kFormatVersion));
   }
 }
 
