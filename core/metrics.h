@@ -15,7 +15,7 @@
 
 namespace tokend::core {
 
-class Count {
+class Count {  // a counter by itself, for a struct of them
  public:
   Count() = default;
   Count(const Count&) = delete;

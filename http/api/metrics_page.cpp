@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdio>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -90,6 +91,17 @@ void write_requests(MetricsText& text, const Sources& sources) {
   }
 }
 
+// A sample of each core, what `value(core)` gives, with `label` beside the core's number if it has
+// a name.
+template <class Value>
+void write_samples(MetricsText& text, const Sources& sources, Label label, Value value) {
+  for (std::size_t core = 0; core < sources.cores.size(); ++core) {
+    const std::string number = std::to_string(core);
+    const std::array labels{Label{"core", number}, label};
+    text.sample(std::span(labels).first(label.first.empty() ? 1 : 2), value(sources.cores[core]));
+  }
+}
+
 void write_cores(MetricsText& text, const Sources& sources) {
   for (std::size_t index = 0; index < core::CoreMetrics::kCount; ++index) {
     const auto counter = static_cast<CoreCounter>(index);
@@ -97,37 +109,27 @@ void write_cores(MetricsText& text, const Sources& sources) {
     const std::string name =
         "tokend_core_" + std::string(name_of(counter)) + (gauge ? "" : "_total");
     text.family(name, gauge ? MetricType::gauge : MetricType::counter, help_of(counter));
-    for (std::size_t core = 0; core < sources.cores.size(); ++core) {
-      const std::string number = std::to_string(core);
-      text.sample(std::array{Label{"core", number}}, sources.cores[core].core.get(counter));
-    }
+    write_samples(text, sources, {},
+                  [&](const MetricsPage::Core& core) { return core.core.get(counter); });
   }
 }
 
 void write_stores(MetricsText& text, const Sources& sources) {
   using Counters = store::Store::Counters;
-  constexpr std::string_view kToken = "token";
-  constexpr std::string_view kUser = "user";
-  const auto of_caches = [&](const core::Count Counters::* token,
-                             const core::Count Counters::* user) {
-    for (std::size_t core = 0; core < sources.cores.size(); ++core) {
-      const std::string number = std::to_string(core);
-      const Counters& counters = sources.cores[core].store.counters();
-      text.sample(std::array{Label{"core", number}, Label{"cache", kToken}}, counters.*token);
-      text.sample(std::array{Label{"core", number}, Label{"cache", kUser}}, counters.*user);
-    }
+  const auto write = [&](const core::Count Counters::* counter, Label label = {}) {
+    write_samples(text, sources, label, [&](const MetricsPage::Core& core) -> std::uint64_t {
+      return core.store.counters().*counter;
+    });
   };
   text.family("tokend_cache_hits_total", MetricType::counter, "Look-ups that a cache answered.");
-  of_caches(&Counters::token_hits, &Counters::user_hits);
+  write(&Counters::token_hits, {"cache", "token"});
+  write(&Counters::user_hits, {"cache", "user"});
   text.family("tokend_cache_misses_total", MetricType::counter, "Look-ups that it did not.");
-  of_caches(&Counters::token_misses, &Counters::user_misses);
+  write(&Counters::token_misses, {"cache", "token"});
+  write(&Counters::user_misses, {"cache", "user"});
   text.family("tokend_worker_reads_total", MetricType::counter,
               "Reads given to a reader's thread.");
-  for (std::size_t core = 0; core < sources.cores.size(); ++core) {
-    const std::string number = std::to_string(core);
-    text.sample(std::array{Label{"core", number}},
-                sources.cores[core].store.counters().worker_reads);
-  }
+  write(&Counters::worker_reads);
 }
 
 void write_committer(MetricsText& text, const Sources& sources) {

@@ -24,8 +24,7 @@ namespace tokend::api {
 namespace {
 
 template <class T>
-constexpr bool kHasLinesOfItsOwn =
-    alignof(T) % core::kCacheLineBytes == 0 && sizeof(T) % core::kCacheLineBytes == 0;
+constexpr bool kHasLinesOfItsOwn = alignof(T) % core::kCacheLineBytes == 0;
 
 TEST(Layout, WhatACoreWritesIsInNoOthersLines) {
   EXPECT_TRUE(kHasLinesOfItsOwn<core::CoreMetrics>);
