@@ -132,7 +132,13 @@ TEST_F(ReceiveBuffersTest, EveryBufferIsFollowedByReadablePadding) {
   arm();
   for (std::size_t index = 0; index < kCount; ++index) {
     const auto completions = exchange(std::string(kBytes, 'x'));
-    ASSERT_EQ(completions.size(), 1U);
+    ASSERT_FALSE(completions.empty());
+    // A kernel that receives on when a buffer was filled says at once that there is no other one.
+    if (index + 1 == kCount && completions.size() == 2) {
+      EXPECT_EQ(completions[1].result, -ENOBUFS);
+    } else {
+      ASSERT_EQ(completions.size(), 1U);
+    }
     const std::span<char> bytes = buffers.bytes_of(completions[0]);
     ASSERT_EQ(bytes.size(), kBytes);
     for (std::size_t behind = 0; behind < kReceivePaddingBytes; ++behind) {

@@ -5,120 +5,60 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <deque>
+#include <chrono>
 #include <iostream>
 #include <thread>
 
-#include "tests/crash/oracle.h"
-#include "tests/crash/worker.h"
+#include "tests/crash/load.h"
 
 namespace tokend::tests {
 namespace {
 
-constexpr std::size_t kWorkers = 4;
-constexpr int kCyclesPerAudit = 10;            // it is read as a whole, and grows
-constexpr std::size_t kOldUsersChecked = 200;  // of earlier cycles, after each
 constexpr std::chrono::seconds kTimeMax{150};
-
-std::uint64_t number_from(const char* variable, std::uint64_t fallback) {
-  const char* text = std::getenv(variable);
-  return text ? std::strtoull(text, nullptr, 10) : fallback;
-}
-
-std::string joined(const std::vector<std::string>& lines) {
-  std::string text;
-  for (std::size_t index = 0; index < std::min<std::size_t>(lines.size(), 20); ++index) {
-    text += lines[index] + "\n";
-  }
-  if (lines.size() > 20) text += "and " + std::to_string(lines.size() - 20) + " more\n";
-  return text;
-}
 
 class Kill : public testing::Test {
  protected:
-  Kill() : seed_(number_from("TOKEND_CRASH_SEED", std::random_device{}())), random_(seed_) {
-    std::cout << "TOKEND_CRASH_SEED=" << seed_ << '\n';
+  void start() { ASSERT_TRUE(server_.start()) << server_.report(); }
+
+  void kill_under_load(CrashLoad& load, int cycle) {
+    const auto problems = load.run(cycle, [this] {
+      std::this_thread::sleep_for(std::chrono::microseconds(20'000 + random_() % 600'000));
+      server_.kill();
+    });
+    ASSERT_TRUE(problems.empty()) << joined(problems) << server_.report();
   }
 
-  void start() {
-    ASSERT_TRUE(server_.start()) << server_.report();
-    if (!admin_.token.empty()) return;
-    ApiClient client(server_);
-    admin_ = client.login_admin();
-    for (std::size_t index = 0; index < kWorkers; ++index) {
-      workers_.emplace_back(server_, admin_, "worker" + std::to_string(index), random_());
-    }
-  }
-
-  void kill_under_load(int cycle) {
-    std::atomic<bool> stop = false;
-    std::vector<std::thread> threads;
-    for (Worker& worker : workers_) {
-      threads.emplace_back([&worker, &stop, cycle] { worker.run(cycle, stop); });
-    }
-    std::this_thread::sleep_for(std::chrono::microseconds(20'000 + random_() % 600'000));
-    server_.kill();
-    stop = true;
-    for (std::thread& thread : threads) thread.join();
-    for (const Worker& worker : workers_) {
-      ASSERT_TRUE(worker.problems().empty()) << joined(worker.problems()) << server_.report();
-    }
-  }
-
-  // Everything of this cycle and some of what is older; all of it when `cycle` is -1.
-  void check(int cycle) {
-    std::vector<UserFact*> asked;
-    std::vector<UserFact*> older;
-    for (Worker& worker : workers_) {
-      for (UserFact& user : worker.facts()) {
-        (cycle == -1 || user.cycle == cycle ? asked : older).push_back(&user);
-      }
-    }
-    std::shuffle(older.begin(), older.end(), random_);
-    if (older.size() > kOldUsersChecked) older.resize(kOldUsersChecked);
-    asked.insert(asked.end(), older.begin(), older.end());
-    const auto found = contradictions(server_.port(), admin_, asked);
+  void check(CrashLoad& load, int cycle) {
+    const auto found = load.contradictions(cycle);
     ASSERT_TRUE(found.empty()) << "cycle " << cycle << ", seed " << seed_ << ":\n"
                                << joined(found) << server_.report();
-    if (cycle % kCyclesPerAudit != 0 && cycle != -1) return;
-    const auto unrecorded = contradictions_of_audit(server_.port(), admin_, asked);
-    ASSERT_TRUE(unrecorded.empty()) << "cycle " << cycle << ", seed " << seed_ << ":\n"
-                                    << joined(unrecorded) << server_.report();
   }
 
-  std::uint64_t acknowledged() const {
-    std::uint64_t sum = 0;
-    for (const Worker& worker : workers_) sum += worker.acknowledged();
-    return sum;
-  }
-
-  const std::uint64_t seed_;
-  std::mt19937_64 random_;
+  const std::uint64_t seed_ = crash_seed();
+  std::mt19937_64 random_{seed_};
   ServerProcess server_;
-  Credentials admin_;
-  std::deque<Worker> workers_;
 };
 
 TEST_F(Kill, WhatWasAcknowledgedHoldsAndWhatWasRevokedStaysSo) {
   const auto begin = std::chrono::steady_clock::now();
-  const int cycles = static_cast<int>(number_from("TOKEND_CRASH_CYCLES", 30));
+  const int cycles = crash_cycles(30);
   int cycle = 0;
   ASSERT_NO_FATAL_FAILURE(start());
+  CrashLoad load(server_, random_);
   while (cycle < cycles && std::chrono::steady_clock::now() - begin < kTimeMax) {
-    ASSERT_NO_FATAL_FAILURE(kill_under_load(++cycle));
+    ASSERT_NO_FATAL_FAILURE(kill_under_load(load, ++cycle));
     ASSERT_NO_FATAL_FAILURE(start());
-    ASSERT_NO_FATAL_FAILURE(check(cycle));
+    ASSERT_NO_FATAL_FAILURE(check(load, cycle));
   }
-  ASSERT_NO_FATAL_FAILURE(check(-1));
+  ASSERT_NO_FATAL_FAILURE(check(load, CrashLoad::kAll));
   // A load that issued nothing would prove nothing.
-  EXPECT_GT(acknowledged(), static_cast<std::uint64_t>(cycle) * 20);
-  std::cout << cycle << " cycles, " << acknowledged() << " tokens acknowledged\n";
+  EXPECT_GT(load.acknowledged(), static_cast<std::uint64_t>(cycle) * 20);
+  std::cout << cycle << " cycles, " << load.acknowledged() << " tokens acknowledged\n";
   EXPECT_EQ(server_.stop(), 0) << server_.report();
 }
 
 TEST_F(Kill, KilledWhileStartingItStartsAgain) {
+  Credentials admin;
   for (int time = 0; time < 10; ++time) {
     {
       ChildProcess child(server_.launch());
@@ -126,7 +66,8 @@ TEST_F(Kill, KilledWhileStartingItStartsAgain) {
     }
     ASSERT_NO_FATAL_FAILURE(start());
     ApiClient client(server_);
-    EXPECT_TRUE(client.authenticates(admin_));
+    if (admin.token.empty()) admin = client.login_admin();
+    EXPECT_TRUE(client.authenticates(admin));
     server_.kill();
   }
 }

@@ -43,12 +43,13 @@ Launch ServerProcess::launch() const {
   launch.program = program_path("tokend");
   launch.stderr_path = directory_.path() + "/stderr";
   launch.before_exec = settings_.before_exec;
-  launch.arguments = {"--data", data_path()};
   const auto given = [this](std::string_view flag) {
     return std::find(settings_.flags.begin(), settings_.flags.end(), flag) != settings_.flags.end();
   };
-  for (const auto& [flag, value] : {std::pair{"--listen", "127.0.0.1:0"}, std::pair{"--cores", "2"},
-                                    std::pair{"--bcrypt-cost", "4"}}) {
+  const std::string data = data_path();
+  for (const auto& [flag, value] :
+       {std::pair{"--data", data.c_str()}, std::pair{"--listen", "127.0.0.1:0"},
+        std::pair{"--cores", "2"}, std::pair{"--bcrypt-cost", "4"}}) {
     if (!given(flag)) launch.arguments.insert(launch.arguments.end(), {flag, value});
   }
   launch.arguments.insert(launch.arguments.end(), settings_.flags.begin(), settings_.flags.end());

@@ -24,7 +24,8 @@ inline constexpr const char* kAdminPassword = "correct-horse-battery-staple";
 inline constexpr const char* kAdminEmail = "root.admin@example.com";
 
 struct ServerSettings {
-  // Cheap passwords, one listener on a free port, two cores; `flags` come behind and win.
+  // Cheap passwords, one listener on a free port, two cores, data at data_path(); `flags` come
+  // behind and win.
   std::vector<std::string> flags = {};
   // The first admin, issuing on, no rate limit; `environment` comes behind and wins.
   std::vector<std::pair<std::string, std::string>> environment = {};
