@@ -18,31 +18,13 @@ using testing::HasSubstr;
 constexpr const char* kCreateTokens = "/api/v1/users.createTokens";
 constexpr std::size_t kTargetsMax = 10'000;
 
-std::string body_of(const std::string& list, const std::vector<std::string>& targets) {
-  std::string body = "{\"" + list + "\":[";
-  for (const std::string& target : targets) {
-    if (body.back() != '[') body += ',';
-    body += '"' + target + '"';
-  }
-  return body + "]}";
-}
-
-// What was issued, in order.
-std::vector<Credentials> issued(ServerProcess& server, const std::string& body) {
-  constexpr std::string_view kUser = R"({"userId":")";
-  constexpr std::string_view kToken = R"(","authToken":")";
-  std::vector<Credentials> all;
-  for (std::size_t at = 0; (at = body.find(kUser, at)) != std::string::npos;) {
-    at += kUser.size();
-    const std::size_t end = body.find('"', at);
-    all.push_back({body.substr(at, end - at), body.substr(end + kToken.size(), 43)});
-    server.remember_secret(all.back().token);
-  }
-  return all;
-}
-
 class CreateTokens : public ServerSuite<CreateTokens> {
  protected:
+  static std::vector<Credentials> issued(const Response& response) {
+    auto tokens = issued_in_bulk(response.body);
+    for (const Credentials& token : tokens) server().remember_secret(token.token);
+    return tokens;
+  }
   // Of `people` by turns, as many as a request may name. With a token limit of 50 and 250 people,
   // all of them stay valid.
   static std::vector<std::string> many(const std::vector<Person>& people) {
@@ -59,10 +41,10 @@ class CreateTokens : public ServerSuite<CreateTokens> {
 
 TEST_F(CreateTokens, TenThousandInOrderAreValidOnEveryCoreAndSurviveAKill) {
   const std::vector<std::string> ids = many(make_users(250));
-  const Response response = client().post(kCreateTokens, body_of("userIds", ids), &admin());
+  const Response response = client().post(kCreateTokens, bulk_body("userIds", ids), &admin());
   ASSERT_EQ(response.status, 200) << response.body.substr(0, 300);
   server().kill();
-  const std::vector<Credentials> tokens = issued(server(), response.body);
+  const std::vector<Credentials> tokens = issued(response);
   ASSERT_TRUE(server().start()) << server().report();
   ASSERT_EQ(tokens.size(), kTargetsMax);
   for (std::size_t i = 0; i < tokens.size(); ++i) ASSERT_EQ(tokens[i].user_id, ids[i]) << i;
@@ -82,8 +64,8 @@ TEST_F(CreateTokens, ValidOnEveryCoreAtOnce) {
   for (int count = 0; count < 12; ++count) connections.emplace_back(server());
   for (int round = 0; round < 20; ++round) {
     const Response response = client().post(
-        kCreateTokens, body_of("usernames", {person.username, second.username}), &admin());
-    const std::vector<Credentials> tokens = issued(server(), response.body);
+        kCreateTokens, bulk_body("usernames", {person.username, second.username}), &admin());
+    const std::vector<Credentials> tokens = issued(response);
     ASSERT_EQ(tokens.size(), 2U) << response;
     for (ApiClient& connection : connections) {
       ASSERT_TRUE(connection.authenticates(tokens[0]));
@@ -97,7 +79,7 @@ TEST_F(CreateTokens, AnEntryThatFailsSpoilsNoOther) {
   const Person inactive = make_user();
   set_active(inactive, false);
   const Response response = client().post(
-      kCreateTokens, body_of("usernames", {"nobody", active.username, inactive.username, " "}),
+      kCreateTokens, bulk_body("usernames", {"nobody", active.username, inactive.username, " "}),
       &admin());
   const auto entry = [](const std::string& refusal) {
     return "{" + refusal.substr(std::string(R"({"success":false,)").size());
@@ -106,7 +88,7 @@ TEST_F(CreateTokens, AnEntryThatFailsSpoilsNoOther) {
                       R"({"tokens":[)" + entry(kUnknownTarget) +
                           R"(,{"userId":"<id>","authToken":"<token>"},)" + entry(kNotAuthorized) +
                           "," + entry(kNoTarget) + R"(],"success":true})"));
-  const std::vector<Credentials> tokens = issued(server(), response.body);
+  const std::vector<Credentials> tokens = issued(response);
   ASSERT_EQ(tokens.size(), 1U);
   EXPECT_EQ(tokens[0].user_id, active.id);
   EXPECT_TRUE(client().authenticates(tokens[0]));
@@ -114,12 +96,12 @@ TEST_F(CreateTokens, AnEntryThatFailsSpoilsNoOther) {
 
 TEST_F(CreateTokens, LimitsOfTheListAndOfTheBody) {
   const std::vector<std::string> too_many(kTargetsMax + 1, "nobody");
-  const Response refused = client().post(kCreateTokens, body_of("userIds", too_many), &admin());
+  const Response refused = client().post(kCreateTokens, bulk_body("userIds", too_many), &admin());
   EXPECT_EQ(refused.status, 400) << refused;
   EXPECT_THAT(refused.body, HasSubstr("[error-too-many-users]"));
 
   const std::string text(1024 * 1024, 'x');
-  const Response too_large = client().post(kCreateTokens, body_of("userIds", {text}), &admin());
+  const Response too_large = client().post(kCreateTokens, bulk_body("userIds", {text}), &admin());
   EXPECT_EQ(too_large.status, 413) << too_large;
   const Response elsewhere =
       client().post(kCreateToken, json_pair("userId", std::string(100'000, 'x')), &admin());
@@ -130,13 +112,13 @@ TEST_F(CreateTokens, LimitsOfTheListAndOfTheBody) {
 TEST_F(CreateTokens, NeedsAnAdminAndALogin) {
   const Person person = make_user();
   const Credentials user = log_in(person);
-  const std::string body = body_of("userIds", {person.id});
+  const std::string body = bulk_body("userIds", {person.id});
   EXPECT_TRUE(answers(client().post(kCreateTokens, body), 401, kMustBeLoggedIn));
   EXPECT_TRUE(answers(client().post(kCreateTokens, body, &user), 400, kNotAuthorized));
 }
 
 TEST_F(CreateTokens, OthersAreServedMeanwhile) {
-  const std::string body = body_of("userIds", many(make_users(250)));
+  const std::string body = bulk_body("userIds", many(make_users(250)));
   const Person person = make_user();
   std::atomic<bool> stop{false};
   std::atomic<int> whole{0};

@@ -41,14 +41,15 @@ class Bulk {
 
   void prepare(ServerProcess& server, const Credentials& admin) {
     ApiClient client(server);
-    body_ = "{\"userIds\":[";
-    std::string ids;
+    std::vector<std::string> users;
     for (std::size_t user = 0; user < kUsers; ++user) {
-      ids += '"' + client.create_user(admin, "bulk." + std::to_string(user)).id + "\",";
+      users.push_back(client.create_user(admin, "bulk." + std::to_string(user)).id);
     }
-    for (std::size_t times = 0; times < kTokensOfEach; ++times) body_ += ids;
-    body_.back() = ']';
-    body_ += '}';
+    std::vector<std::string> targets;
+    for (std::size_t times = 0; times < kTokensOfEach; ++times) {
+      targets.insert(targets.end(), users.begin(), users.end());
+    }
+    body_ = bulk_body("userIds", targets);
   }
 
   // Until the server is gone.
@@ -71,18 +72,12 @@ class Bulk {
 
   // How many of the last answer's tokens are refused.
   std::size_t count_lost(ServerProcess& server) const {
-    constexpr std::string_view kUser = R"({"userId":")";
-    constexpr std::string_view kToken = R"(","authToken":")";
     ApiClient client(server);
+    const auto tokens = issued_in_bulk(newest_);
     std::size_t lost = 0;
-    std::size_t number = 0;
-    for (std::size_t at = 0; (at = newest_.find(kUser, at)) != std::string::npos; ++number) {
-      at += kUser.size();
-      const std::size_t end = newest_.find('"', at);
-      // One of 19, which are not those of the same users each time.
-      if (number % 19 != 0) continue;
-      lost += !client.authenticates(
-          {newest_.substr(at, end - at), newest_.substr(end + kToken.size(), 43)});
+    // One of 19, which are not those of the same users each time.
+    for (std::size_t number = 0; number < tokens.size(); number += 19) {
+      lost += !client.authenticates(tokens[number]);
     }
     return lost;
   }

@@ -168,6 +168,29 @@ bool ApiClient::authenticates(const Credentials& caller) {
   return response.status == 200;
 }
 
+std::string bulk_body(const std::string& list, const std::vector<std::string>& targets) {
+  std::string body = "{\"" + list + "\":[";
+  for (const std::string& target : targets) {
+    if (body.back() != '[') body += ',';
+    body += '"' + target + '"';
+  }
+  return body + "]}";
+}
+
+std::vector<Credentials> issued_in_bulk(std::string_view body) {
+  constexpr std::string_view kUser = R"({"userId":")";
+  constexpr std::string_view kToken = R"(","authToken":")";
+  constexpr std::size_t kTokenBytes = 43;
+  std::vector<Credentials> all;
+  for (std::size_t at = 0; (at = body.find(kUser, at)) != std::string_view::npos;) {
+    at += kUser.size();
+    const std::size_t end = body.find('"', at);
+    all.push_back({std::string(body.substr(at, end - at)),
+                   std::string(body.substr(end + kToken.size(), kTokenBytes))});
+  }
+  return all;
+}
+
 std::string string_field(std::string_view json, std::string_view key) {
   const std::string start = "\"" + std::string(key) + "\":\"";
   const auto begin = json.find(start);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tests/support/http_client.h"
 #include "tests/support/server_process.h"
@@ -54,6 +55,12 @@ class ApiClient {
 };
 
 [[nodiscard]] HeaderList headers_of(const Credentials& caller);
+
+// The body of POST users.createTokens for these; `list` is "userIds" or "usernames".
+[[nodiscard]] std::string bulk_body(const std::string& list,
+                                    const std::vector<std::string>& targets);
+// What its answer, of 200, issued, in order.
+[[nodiscard]] std::vector<Credentials> issued_in_bulk(std::string_view body);
 
 // The string value of the first `"key":"…"` of a JSON text, not unescaped; empty when there is
 // none.
