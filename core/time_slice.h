@@ -1,9 +1,10 @@
 #pragma once
 // How long a thread may run before another one that waits for its processor gets a turn: sched(7),
 // the runtime of sched_setattr(2) for SCHED_OTHER. A thread that wakes gets the processor of one
-// with a longer slice at once, as long as it has not had more than its share. So what others wait
-// for and what is done soon, the committer's part of a request, begins early where it shares a
-// processor with a core. Before Linux 6.12 it has no effect.
+// with a longer slice at once, as long as it has not had more than its share; one with an equal
+// slice waits for that slice's end. So what others wait for and what is done soon, the committer's
+// part of a request, asks for a short one, and what works for long and nobody waits for asks for a
+// long one (store/background_thread.h). Before Linux 6.12 it has no effect.
 
 #include <sched.h>
 #include <sys/syscall.h>

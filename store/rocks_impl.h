@@ -26,6 +26,7 @@
 #include "store/rocks.h"
 #include "store/rocks_batch.h"
 #include "store/rocks_tuning.h"
+#include "store/token.h"
 #include "store/token_removals.h"
 #include "store/token_tail.h"
 
@@ -95,8 +96,9 @@ struct RocksDatabase::Impl {
 
   TokenTail tail;
   TokenRemovals removals;
-  std::mutex hand_over_mutex;  // one hand-over at a time; guards the next
+  std::mutex hand_over_mutex;  // one hand-over at a time; guards the next two
   std::uint64_t tables_made = 0;
+  std::vector<Locator> removed_in_order;  // room for a set's
 
   // The keeper's.
   std::optional<std::int64_t> audit_cut_ns;  // when it last forgot old records

@@ -168,7 +168,8 @@ Result<void> RocksDatabase::Impl::ingest(const TokenRemovals::Set& removed) {
   Table table(token_tables, handle(Family::tokens), Filter::bloom,
               options.directory + kFolder + "/" + std::to_string(++tables_made) + "-removals.sst");
   rocksdb::Status status;
-  for (const Locator& token : removed.sorted()) {
+  removed.sorted(removed_in_order);
+  for (const Locator& token : removed_in_order) {
     status = table.remove(view_of(token));
     if (!status.ok()) break;
   }

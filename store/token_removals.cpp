@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
-#include <compare>
 #include <cstring>
 
 #include "store/hash.h"
@@ -17,6 +16,18 @@ Locator locator_at(std::string_view keys, std::size_t number) noexcept {
   Locator token;
   std::memcpy(&token, keys.data() + number * sizeof(token), sizeof(token));
   return token;
+}
+
+// In the order of the bytes. As numbers: to compare twelve bytes is a call.
+bool is_before(const Locator& left, const Locator& right) noexcept {
+  std::uint64_t high[2];
+  std::memcpy(&high[0], left.bytes.data(), sizeof(high[0]));
+  std::memcpy(&high[1], right.bytes.data(), sizeof(high[1]));
+  if (high[0] != high[1]) return be64toh(high[0]) < be64toh(high[1]);
+  std::uint32_t low[2];
+  std::memcpy(&low[0], left.bytes.data() + sizeof(high[0]), sizeof(low[0]));
+  std::memcpy(&low[1], right.bytes.data() + sizeof(high[1]), sizeof(low[1]));
+  return be32toh(low[0]) < be32toh(low[1]);
 }
 
 }  // namespace
@@ -66,30 +77,13 @@ void TokenRemovals::Set::insert(std::string_view keys) noexcept {
   }
 }
 
-// By numbers instead of bytes, in the same order: to compare twelve bytes is a call.
-std::vector<Locator> TokenRemovals::Set::sorted() const {
-  struct Key {
-    std::uint64_t high;
-    std::uint32_t low;
-    std::strong_ordering operator<=>(const Key&) const noexcept = default;
-  };
-  std::vector<Key> keys;
-  keys.reserve(count_);
+void TokenRemovals::Set::sorted(std::vector<Locator>& keys) const {
+  keys.clear();
+  keys.reserve(keys_max_);
   for (const Slot& slot : slots_) {
-    if (slot.taken == 0) continue;
-    Key& key = keys.emplace_back();
-    std::memcpy(&key.high, slot.token.bytes.data(), sizeof(key.high));
-    std::memcpy(&key.low, slot.token.bytes.data() + sizeof(key.high), sizeof(key.low));
-    key = {be64toh(key.high), be32toh(key.low)};
+    if (slot.taken != 0) keys.push_back(slot.token);
   }
-  std::ranges::sort(keys);
-  std::vector<Locator> tokens(keys.size());
-  for (std::size_t number = 0; number < keys.size(); ++number) {
-    const Key key = {htobe64(keys[number].high), htobe32(keys[number].low)};
-    std::memcpy(tokens[number].bytes.data(), &key.high, sizeof(key.high));
-    std::memcpy(tokens[number].bytes.data() + sizeof(key.high), &key.low, sizeof(key.low));
-  }
-  return tokens;
+  std::ranges::sort(keys, is_before);
 }
 
 void TokenRemovals::Set::clear() noexcept {

@@ -38,7 +38,8 @@ class TokenRemovals {
     explicit Set(std::size_t keys_max);
 
     [[nodiscard]] bool contains(std::string_view key) const noexcept;
-    [[nodiscard]] std::vector<Locator> sorted() const;  // of a sealed one
+    // Of a sealed one; instead of what `keys` had.
+    void sorted(std::vector<Locator>& keys) const;
 
    private:
     friend class TokenRemovals;

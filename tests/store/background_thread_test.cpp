@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <thread>
+
+#include "tests/support/time_slice.h"
 
 namespace tokend::store {
 namespace {
@@ -40,10 +43,12 @@ TEST(BackgroundThread, WorksWhenItIsWokenAndOnceMoreForAWakeMeanwhile) {
 
 TEST(BackgroundThread, LeavesTheProcessorToThoseThatServe) {
   std::atomic<int> niceness = 0;
+  std::atomic<std::uint64_t> slice_ns = 0;
   std::atomic<bool> told = false;
   BackgroundThread thread;
   ASSERT_TRUE(thread.start("test", [&] {
     niceness = getpriority(PRIO_PROCESS, 0);
+    slice_ns = tests::time_slice_ns();
     told = true;
   }));
   thread.wake();
@@ -51,6 +56,8 @@ TEST(BackgroundThread, LeavesTheProcessorToThoseThatServe) {
   constexpr int kNicest = 19;
   const int own = getpriority(PRIO_PROCESS, 0);
   EXPECT_EQ(niceness, std::min(own + BackgroundThread::kNiceness, kNicest));
+  if (tests::time_slice_ns() == 0) GTEST_SKIP() << "no slice can be read";
+  EXPECT_EQ(std::chrono::nanoseconds(slice_ns), BackgroundThread::kTimeSlice);
 }
 
 TEST(BackgroundThread, WithAPeriodItWorksAtTheStart) {
