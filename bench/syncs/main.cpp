@@ -1,11 +1,12 @@
 // What a synced write costs on a disk: the floor of every durable answer that waits for one.
 //
-// usage: syncs DIRECTORY
+// usage: syncs DIRECTORY [SECONDS]
 // Writes 4 KiB and calls fdatasync, again and again: behind the end of a file that grows, and into
 // a file that was filled before. Prints the percentiles of write and sync together, in
 // microseconds, as JSON; then what the journal does: writes with O_DIRECT | O_DSYNC into a filled
-// file, several at once, each by a thread of its own. Errors go to standard error, with exit code
-// 1; 64 for a wrong usage.
+// file, several at once, each by a thread of its own. With SECONDS it writes like that for so long
+// instead, one after the other, and prints what requests would wait for (bench/syncs/waits.h).
+// Errors go to standard error, with exit code 1; 64 for a wrong usage.
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "bench/syncs/waits.h"
 
 namespace {
 
@@ -108,11 +111,24 @@ void print(const char* name, std::vector<double> took) {
               percentile(took, 0.99), took.back());
 }
 
-int run(const std::string& path) {
-  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return kExitFailed;
-  const int direct = open(path.c_str(), O_RDWR | O_DIRECT | O_DSYNC | O_CLOEXEC);
+// The same file twice, without a name.
+struct File {
+  int buffered;
+  int direct;  // with O_DIRECT | O_DSYNC
+};
+
+// One that is less than 0: it failed.
+File open_file(const std::string& path) {
+  File file{};
+  file.buffered = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file.buffered < 0) return {-1, -1};
+  file.direct = open(path.c_str(), O_RDWR | O_DIRECT | O_DSYNC | O_CLOEXEC);
   unlink(path.c_str());
+  return file;
+}
+
+int run(const std::string& path) {
+  const auto [file, direct] = open_file(path);
   if (direct < 0) return kExitFailed;
   const std::vector<char> block(kBlockBytes, 'x');
   const std::vector<double> appended = measure(file, block, kWrites);
@@ -148,15 +164,45 @@ int run(const std::string& path) {
   return 0;
 }
 
+int run_for(const std::string& path, double seconds) {
+  using Clock = std::chrono::steady_clock;
+  using Microseconds = std::chrono::duration<double, std::micro>;
+  constexpr double kRequestEveryUs = 10;
+  const auto [file, direct] = open_file(path);
+  if (direct < 0 || !fill(file, std::vector<char>(kBlockBytes, 'x'))) return kExitFailed;
+  void* const block = std::aligned_alloc(kBlockBytes, kBlockBytes);
+  if (!block) return kExitFailed;
+  std::memset(block, 'y', kBlockBytes);
+  std::vector<double> ends_us;
+  const auto begin = Clock::now();
+  bool written = true;
+  for (std::size_t i = 0; written && (ends_us.empty() || ends_us.back() < seconds * 1e6); ++i) {
+    const auto at = static_cast<off_t>(i % kFilledBlocks * kBlockBytes);
+    written = pwrite(direct, block, kBlockBytes, at) == static_cast<ssize_t>(kBlockBytes);
+    ends_us.push_back(Microseconds(Clock::now() - begin).count());
+  }
+  std::free(block);
+  close(direct);
+  close(file);
+  const std::vector<double> waits = tokend::syncs::waits_us(ends_us, kRequestEveryUs);
+  if (!written || waits.empty()) return kExitFailed;
+  std::printf("{\"waits_us\":{\"p50\":%.1f,\"p99\":%.1f,\"p99.9\":%.1f,\"max\":%.1f}}\n",
+              percentile(waits, 0.5), percentile(waits, 0.99), percentile(waits, 0.999),
+              waits.back());
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: %s DIRECTORY\n", argv[0]);
+  char* end = nullptr;
+  const double seconds = argc == 3 ? std::strtod(argv[2], &end) : 0;
+  if ((argc != 2 && argc != 3) || (argc == 3 && (*end != '\0' || !(seconds > 0)))) {
+    std::fprintf(stderr, "usage: %s DIRECTORY [SECONDS]\n", argv[0]);
     return kExitUsage;
   }
   const std::string path = std::string(argv[1]) + "/tokend-syncs." + std::to_string(getpid());
-  const int code = run(path);
+  const int code = argc == 3 ? run_for(path, seconds) : run(path);
   if (code != 0) std::fprintf(stderr, "%s: %s\n", path.c_str(), std::strerror(errno));
   return code;
 }
