@@ -30,9 +30,10 @@ class BackgroundThread {
   // requests queue up.
   static constexpr int kNiceness = 10;
 
-  // Longer than what Linux gives those that serve (3 ms at most), so one of them that wakes has the
-  // processor at once, and does not wait for a turn's end first.
-  static constexpr std::chrono::milliseconds kTimeSlice{20};
+  // A little longer than what Linux gives those that serve (3 ms at most, by default), so one of
+  // them that wakes has the processor at once, and does not wait for a turn's end first. Not much
+  // longer: one that wakes after more than its share waits for that end all the same.
+  static constexpr std::chrono::milliseconds kTimeSlice{4};
 
   BackgroundThread() = default;
   ~BackgroundThread() { stop(); }

@@ -83,7 +83,10 @@ void TokenRemovals::Set::sorted(std::vector<Locator>& keys) const {
   for (const Slot& slot : slots_) {
     if (slot.taken != 0) keys.push_back(slot.token);
   }
-  std::ranges::sort(keys, is_before);
+  // Not the function itself, which would be called by its address.
+  std::ranges::sort(keys, [](const Locator& left, const Locator& right) noexcept {
+    return is_before(left, right);
+  });
 }
 
 void TokenRemovals::Set::clear() noexcept {

@@ -32,6 +32,7 @@ constexpr std::size_t kBlockBytes = 4096;
 constexpr std::size_t kWrites = 2000;
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 64;
+constexpr double kSecondsMax = 3600;
 
 // Not in the order of the file's blocks alone: a journal starts over too.
 constexpr std::size_t kFilledBlocks = 512;
@@ -111,13 +112,13 @@ void print(const char* name, std::vector<double> took) {
               percentile(took, 0.99), took.back());
 }
 
-// The same file twice, without a name.
+// One file, opened twice. It has no name any more.
 struct File {
   int buffered;
   int direct;  // with O_DIRECT | O_DSYNC
 };
 
-// One that is less than 0: it failed.
+// A descriptor that is less than 0 could not be opened.
 File open_file(const std::string& path) {
   File file{};
   file.buffered = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -168,6 +169,7 @@ int run_for(const std::string& path, double seconds) {
   using Clock = std::chrono::steady_clock;
   using Microseconds = std::chrono::duration<double, std::micro>;
   constexpr double kRequestEveryUs = 10;
+  constexpr std::size_t kWritesMin = 3;
   const auto [file, direct] = open_file(path);
   if (direct < 0 || !fill(file, std::vector<char>(kBlockBytes, 'x'))) return kExitFailed;
   void* const block = std::aligned_alloc(kBlockBytes, kBlockBytes);
@@ -176,7 +178,10 @@ int run_for(const std::string& path, double seconds) {
   std::vector<double> ends_us;
   const auto begin = Clock::now();
   bool written = true;
-  for (std::size_t i = 0; written && (ends_us.empty() || ends_us.back() < seconds * 1e6); ++i) {
+  bool was_last = false;
+  // One more when the time is over: who comes during a write waits for the next one.
+  for (std::size_t i = 0; written && !was_last; ++i) {
+    was_last = i >= kWritesMin && ends_us.back() >= seconds * 1e6;
     const auto at = static_cast<off_t>(i % kFilledBlocks * kBlockBytes);
     written = pwrite(direct, block, kBlockBytes, at) == static_cast<ssize_t>(kBlockBytes);
     ends_us.push_back(Microseconds(Clock::now() - begin).count());
@@ -197,12 +202,16 @@ int run_for(const std::string& path, double seconds) {
 int main(int argc, char** argv) {
   char* end = nullptr;
   const double seconds = argc == 3 ? std::strtod(argv[2], &end) : 0;
-  if ((argc != 2 && argc != 3) || (argc == 3 && (*end != '\0' || !(seconds > 0)))) {
+  if ((argc != 2 && argc != 3) ||
+      (argc == 3 && (*end != '\0' || !(seconds > 0 && seconds <= kSecondsMax)))) {
     std::fprintf(stderr, "usage: %s DIRECTORY [SECONDS]\n", argv[0]);
     return kExitUsage;
   }
   const std::string path = std::string(argv[1]) + "/tokend-syncs." + std::to_string(getpid());
   const int code = argc == 3 ? run_for(path, seconds) : run(path);
-  if (code != 0) std::fprintf(stderr, "%s: %s\n", path.c_str(), std::strerror(errno));
+  if (code != 0) {
+    std::fprintf(stderr, "%s: %s\n", path.c_str(),
+                 errno != 0 ? std::strerror(errno) : "less was written than asked for");
+  }
   return code;
 }

@@ -38,10 +38,10 @@ TEST(SyncsWaits, AWriteThatTakesLongCountsByTheRequestsThatComeMeanwhile) {
   const std::vector<double> waits = waits_us(ends, 10);
   EXPECT_NEAR(share_above(waits, 200), 11'100.0 / 111'000, 0.002);
   // Those who came just before the write that stalled are in it; the rest wait for the next one.
-  EXPECT_NEAR(waits.back(), 11'200, 100);
+  EXPECT_DOUBLE_EQ(waits.back(), 11'200);
 }
 
-TEST(SyncsWaits, RequestsThatComeSeldomArePlacedAsEvenly) {
+TEST(SyncsWaits, RequestsMayComeSeldomerThanWritesEnd) {
   const std::vector<double> waits = waits_us(ends_of(1001, 100), 950);
   EXPECT_EQ(waits.size(), 106U);
   EXPECT_GT(waits.front(), 100);

@@ -29,7 +29,7 @@ std::string keys_of(std::uint32_t from, std::uint32_t to) {
 }
 
 std::vector<Locator> sorted(const TokenRemovals::Set& set) {
-  std::vector<Locator> keys;
+  std::vector<Locator> keys(3);  // of a former set
   set.sorted(keys);
   return keys;
 }
