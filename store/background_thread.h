@@ -64,6 +64,12 @@ class BackgroundThread {
     wakes_.notify_one();
   }
 
+  // For the work: somebody waits in stop() for its end.
+  [[nodiscard]] bool is_stopping() {
+    const std::lock_guard guard(mutex_);
+    return stops_;
+  }
+
   // Returns when the work under way has ended; what was wanted beside it is not done any more.
   void stop() {
     if (!thread_.joinable()) return;

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -51,7 +53,7 @@ struct Journal::Impl {
   Result<void> open_ring();
   Result<void> recover(std::vector<std::unique_ptr<JournalFile>>& files, bool expected,
                        const Replay& visit);
-  Result<std::unique_ptr<JournalFile>> make_file();
+  Result<std::unique_ptr<JournalFile>> make_file(const std::function<bool()>& is_urgent = {});
   Result<void> take_file();
   void begin(Write& write) noexcept;
   Result<void> reap() noexcept;
@@ -74,6 +76,8 @@ struct Journal::Impl {
 
   std::unique_ptr<JournalFile> current;
   std::size_t offset = 0;  // in it
+  // The next one is needed before long.
+  std::atomic<bool> half_full{false};
 
   std::string damage;  // that was accepted
 
@@ -157,13 +161,14 @@ Journal::~Journal() {
   }
 }
 
-Result<std::unique_ptr<JournalFile>> Journal::Impl::make_file() {
+Result<std::unique_ptr<JournalFile>> Journal::Impl::make_file(
+    const std::function<bool()>& is_urgent) {
   std::uint64_t number = 0;
   {
     const std::lock_guard lock(mutex);
     number = next_number++;
   }
-  return make_journal_file(options.directory, number, options.file_bytes);
+  return make_journal_file(options.directory, number, options.file_bytes, is_urgent);
 }
 
 // The present file is full.
@@ -185,6 +190,7 @@ Result<void> Journal::Impl::take_file() {
   current = std::move(taken);
   current->last_sequence = 0;
   offset = 0;
+  half_full.store(false, std::memory_order_relaxed);
   return {};
 }
 
@@ -221,6 +227,9 @@ Result<bool> Journal::append(std::string_view payload) {
   ++self.count;
   ++self.in_kernel;
   self.offset += bytes;
+  if (self.offset > self.options.file_bytes / 2) {
+    self.half_full.store(true, std::memory_order_relaxed);
+  }
   self.current->last_sequence = header.sequence;
   self.begin(write);
   self.ring.submit();
@@ -322,12 +331,14 @@ std::size_t Journal::unreleased_bytes() const noexcept {
   return impl_->full.size() * impl_->options.file_bytes;
 }
 
-Result<bool> Journal::make_spare() {
+Result<bool> Journal::make_spare(const std::function<bool()>& is_urgent) {
   {
     const std::lock_guard lock(impl_->mutex);
     if (!impl_->spare.empty()) return false;
   }
-  auto made = impl_->make_file();
+  auto made = impl_->make_file([this, &is_urgent] {
+    return impl_->half_full.load(std::memory_order_relaxed) || (is_urgent && is_urgent());
+  });
   if (!made) return std::unexpected(made.error());
   const std::lock_guard lock(impl_->mutex);
   impl_->spare.push_back(*std::move(made));

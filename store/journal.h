@@ -94,9 +94,10 @@ class Journal {
   void release(std::uint64_t checkpoint);
   // Bytes of frames behind what was released.
   [[nodiscard]] std::size_t unreleased_bytes() const noexcept;
-  // Has a filled file ready for when the present one is full; blocks for the writing of one. False:
-  // there was one.
-  [[nodiscard]] core::Result<bool> make_spare();
+  // Has a filled file ready for when the present one is full; blocks for the writing of one:
+  // quietly (store/journal_file.h) until the present one is half full, or `is_urgent` says so.
+  // False: there was one.
+  [[nodiscard]] core::Result<bool> make_spare(const std::function<bool()>& is_urgent = {});
 
  private:
   struct Impl;

@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "store/journal_frame.h"
@@ -24,6 +27,9 @@ using core::Result;
 namespace {
 
 constexpr std::size_t kFillBytes = 1U << 20;  // zeros of one write
+// A quiet filling rests so many times as long as its last write took, within kQuietFillRestMin and
+// kQuietFillRestMax.
+constexpr int kRestsPerWrite = 3;
 constexpr std::string_view kUnfinished = ".new";
 
 // Not every file system knows O_DIRECT.
@@ -38,6 +44,26 @@ Descriptor open_file(const std::string& path, int flags) noexcept {
 bool sync_directory(const std::string& path) noexcept {
   const Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   return directory.valid() && fsync(directory.get()) == 0;
+}
+
+// errno says why not.
+bool fill(int descriptor, std::size_t bytes, const std::function<bool()>& is_urgent) {
+  using Clock = std::chrono::steady_clock;
+  const AlignedBuffer zeros(std::min(kFillBytes, bytes));
+  bool quiet = static_cast<bool>(is_urgent);
+  for (std::size_t at = 0; at < bytes;) {
+    quiet = quiet && !is_urgent();
+    const std::size_t wanted = std::min(quiet ? kQuietFillBytes : zeros.size(), bytes - at);
+    const Clock::time_point began = Clock::now();
+    const ssize_t written = pwrite(descriptor, zeros.data(), wanted, static_cast<off_t>(at));
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    at += static_cast<std::size_t>(written);
+    if (!quiet) continue;
+    std::this_thread::sleep_for(std::clamp<Clock::duration>(kRestsPerWrite * (Clock::now() - began),
+                                                            kQuietFillRestMin, kQuietFillRestMax));
+  }
+  return fsync(descriptor) == 0;
 }
 
 }  // namespace
@@ -111,7 +137,8 @@ Result<std::vector<std::unique_ptr<JournalFile>>> open_journal_files(const std::
 }
 
 Result<std::unique_ptr<JournalFile>> make_journal_file(const std::string& directory,
-                                                       std::uint64_t number, std::size_t bytes) {
+                                                       std::uint64_t number, std::size_t bytes,
+                                                       const std::function<bool()>& is_urgent) {
   std::string name = std::to_string(number);
   name.insert(0, 10 - std::min<std::size_t>(name.size(), 10), '0');
   auto file = std::make_unique<JournalFile>();
@@ -125,16 +152,7 @@ Result<std::unique_ptr<JournalFile>> make_journal_file(const std::string& direct
   };
   {
     const Descriptor filled = open_file(unfinished, O_RDWR | O_CREAT | O_TRUNC);
-    if (!filled.valid()) return cannot_make();
-    const AlignedBuffer zeros(std::min(kFillBytes, bytes));
-    for (std::size_t at = 0; at < bytes;) {
-      const ssize_t written = pwrite(filled.get(), zeros.data(), std::min(zeros.size(), bytes - at),
-                                     static_cast<off_t>(at));
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) return cannot_make();
-      at += static_cast<std::size_t>(written);
-    }
-    if (fsync(filled.get()) != 0) return cannot_make();
+    if (!filled.valid() || !fill(filled.get(), bytes, is_urgent)) return cannot_make();
   }
   if (rename(unfinished.c_str(), file->path.c_str()) != 0) return cannot_make();
   if (!sync_directory(directory)) return cannot_make();

@@ -2,9 +2,11 @@
 // The files of a journal: numbered, of zeros when they are made, read and written past the page
 // cache. Any thread, one at a time a file; everything blocks for the disk.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,8 +47,17 @@ struct JournalFile {
 [[nodiscard]] core::Result<std::vector<std::unique_ptr<JournalFile>>> open_journal_files(
     const std::string& directory, std::uint64_t& next_number);
 
-// Durably there, `bytes` of zeros long.
+// A file that is filled beside synced writes is filled in pieces of this many bytes, with a rest
+// behind each: a sync waits for all that its disk was given before, and many disks do one thing at
+// a time.
+inline constexpr std::size_t kQuietFillBytes = 64U << 10;
+inline constexpr std::chrono::microseconds kQuietFillRestMin{250};
+inline constexpr std::chrono::microseconds kQuietFillRestMax{5000};
+
+// Durably there, `bytes` of zeros long. Filled at once; with `is_urgent` quietly, until that says
+// yes, which it is asked before each piece.
 [[nodiscard]] core::Result<std::unique_ptr<JournalFile>> make_journal_file(
-    const std::string& directory, std::uint64_t number, std::size_t bytes);
+    const std::string& directory, std::uint64_t number, std::size_t bytes,
+    const std::function<bool()>& is_urgent = {});
 
 }  // namespace tokend::store

@@ -149,7 +149,7 @@ Result<void> RocksDatabase::Impl::checkpoint() {
 core::Result<void> RocksDatabase::Impl::start_threads() {
   auto started = spare_maker.start("spare maker", [this] {
     // What fails here fails again in the append that finds no file, which says so.
-    if (!journal->make_spare()) return;
+    if (!journal->make_spare([this] { return spare_maker.is_stopping(); })) return;
   });
   // Also where nothing is written any more, because files grow old all the same.
   constexpr std::int64_t kLooksPerRewrite = 24;

@@ -14,6 +14,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "store/crc32c.h"
+#include "store/journal_file.h"
 
 namespace tokend::store {
 namespace {
@@ -308,6 +310,45 @@ TEST_F(JournalTest, ASpareFileIsMadeOnce) {
   const std::size_t before = files().size();
   write("x");
   EXPECT_EQ(files().size(), before) << "the spare one is taken";
+}
+
+// How often the calling thread gave the processor away: it does at each rest.
+long waits_of_this_thread() {
+  rusage usage{};
+  EXPECT_EQ(getrusage(RUSAGE_THREAD, &usage), 0);
+  return usage.ru_nvcsw;
+}
+
+TEST_F(JournalTest, ASpareFileIsFilledQuietlyUntilItIsNeededSoon) {
+  constexpr std::size_t kPieces = 128;
+  options.file_bytes = kPieces * kQuietFillBytes;
+  ASSERT_TRUE(open());
+  write("x");
+  long before = waits_of_this_thread();
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_TRUE(*journal->make_spare());
+  EXPECT_GE(waits_of_this_thread() - before, static_cast<long>(kPieces));
+  EXPECT_GE(std::chrono::steady_clock::now() - began, kPieces * kQuietFillRestMin);
+
+  // Into the spare one, and beyond its middle.
+  write(std::string(options.file_bytes - kBlock, 'x'));
+  before = waits_of_this_thread();
+  EXPECT_TRUE(*journal->make_spare());
+  EXPECT_LT(waits_of_this_thread() - before, static_cast<long>(kPieces));
+}
+
+TEST_F(JournalTest, ASpareFileThatSomebodyWaitsForIsFilledAtOnce) {
+  options.file_bytes = 64 * kQuietFillBytes;
+  ASSERT_TRUE(open());
+  write("x");
+  int asked = 0;
+  EXPECT_TRUE(*journal->make_spare([&] { return ++asked == 3; }));
+  EXPECT_EQ(asked, 3) << "and not again";
+  const std::string spare = files().back();
+  ASSERT_EQ(std::filesystem::file_size(spare), options.file_bytes);
+  std::ifstream file(spare, std::ios::binary);
+  const std::string content((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_EQ(content, std::string(options.file_bytes, '\0'));
 }
 
 TEST_F(JournalTest, AnUnfinishedFileIsRemovedAndOneOfAnotherSizeIsReadAndThenDropped) {
