@@ -6,15 +6,21 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdint>
+#include <filesystem>
 #include <iostream>
 #include <thread>
 
+#include "tests/crash/bulk_load.h"
 #include "tests/crash/load.h"
 
 namespace tokend::tests {
 namespace {
 
 constexpr std::chrono::seconds kTimeMax{150};
+// Until the server makes a table, and how long it may then go on.
+constexpr std::chrono::seconds kTableTimeout{20};
+constexpr unsigned kTableUsMax = 60'000;
 
 class Kill : public testing::Test {
  protected:
@@ -26,6 +32,32 @@ class Kill : public testing::Test {
       server_.kill();
     });
     ASSERT_TRUE(problems.empty()) << joined(problems) << server_.report();
+  }
+
+  // Tables under construction lie there, until RocksDB takes them.
+  [[nodiscard]] bool makes_tables() const {
+    return !std::filesystem::is_empty(server_.data_path() + "/ingest");
+  }
+
+  void kill_while_tables_are_made(CrashLoad& load, BulkLoad& bulk, int cycle) {
+    const auto problems = load.run(cycle, [&] {
+      const std::uint64_t before = bulk.answers();
+      std::thread issues([&] { bulk.run(); });
+      const auto end = std::chrono::steady_clock::now() + kTableTimeout;
+      const auto is_early = [&] { return bulk.answers() == before || !makes_tables(); };
+      // Every third time perhaps when RocksDB has just taken them.
+      const bool may_have_ended = cycle % 3 == 0;
+      do {
+        while (is_early() && std::chrono::steady_clock::now() < end) {
+          std::this_thread::sleep_for(std::chrono::microseconds(100));
+        }
+        std::this_thread::sleep_for(std::chrono::microseconds(random_() % kTableUsMax));
+      } while (!makes_tables() && !may_have_ended && std::chrono::steady_clock::now() < end);
+      server_.kill();
+      issues.join();
+    });
+    ASSERT_TRUE(problems.empty()) << joined(problems) << server_.report();
+    ASSERT_TRUE(bulk.problems().empty()) << joined(bulk.problems()) << server_.report();
   }
 
   void check(CrashLoad& load, int cycle) {
@@ -54,6 +86,34 @@ TEST_F(Kill, WhatWasAcknowledgedHoldsAndWhatWasRevokedStaysSo) {
   // A load that issued nothing would prove nothing.
   EXPECT_GT(load.acknowledged(), static_cast<std::uint64_t>(cycle) * 20);
   std::cout << cycle << " cycles, " << load.acknowledged() << " tokens acknowledged\n";
+  EXPECT_EQ(server_.stop(), 0) << server_.report();
+}
+
+// Between the journal, the tables that the keeper makes of it, and RocksDB that takes them, a token
+// is in one place or another, or in two.
+TEST_F(Kill, KilledWhileTablesAreMadeItLosesNothing) {
+  const auto begin = std::chrono::steady_clock::now();
+  const int cycles = crash_cycles(15);
+  // A checkpoint, for which all that is new goes into tables, every few hundred thousand tokens.
+  server_.settings().flags = {"--journal-bytes", "16MiB", "--write-buffer-bytes", "1MiB"};
+  ASSERT_NO_FATAL_FAILURE(start());
+  CrashLoad load(server_, random_);
+  BulkLoad bulk(server_, load.admin());
+  int cycle = 0;
+  int unfinished = 0;
+  while (cycle < cycles && std::chrono::steady_clock::now() - begin < kTimeMax) {
+    ASSERT_NO_FATAL_FAILURE(kill_while_tables_are_made(load, bulk, ++cycle));
+    unfinished += makes_tables();
+    ASSERT_NO_FATAL_FAILURE(start());
+    ASSERT_NO_FATAL_FAILURE(check(load, cycle));
+    ASSERT_EQ(bulk.count_lost(), 0U) << "cycle " << cycle << ", seed " << seed_ << server_.report();
+  }
+  ASSERT_NO_FATAL_FAILURE(check(load, CrashLoad::kAll));
+  // Otherwise nothing was killed in the middle of it.
+  EXPECT_GT(unfinished, 0);
+  std::cout << cycle << " cycles, in " << unfinished << " of them a table was unfinished; "
+            << load.acknowledged() << " single tokens and " << bulk.acknowledged()
+            << " in bulk were acknowledged\n";
   EXPECT_EQ(server_.stop(), 0) << server_.report();
 }
 

@@ -9,7 +9,6 @@
 #include <signal.h>
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <iostream>
 #include <memory>
@@ -17,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/crash/bulk_load.h"
 #include "tests/crash/load.h"
 #include "tests/machine/volatile_disk.h"
 
@@ -30,71 +30,6 @@ constexpr Milliseconds kLoadTimeout{60'000};
 constexpr int kLoadMsMax = 2'000;  // from then on
 constexpr Milliseconds kPatience{500};
 
-// Issues by the thousand beside the workers, so that tables are written and the journal is used
-// again and again.
-class Bulk {
- public:
-  // The last answer's tokens, and those of a request that was not answered, are less than the limit
-  // of a user: it ends none of them.
-  static constexpr std::size_t kUsers = 100;
-  static constexpr std::size_t kTokensOfEach = 20;
-
-  void prepare(ServerProcess& server, const Credentials& admin) {
-    ApiClient client(server);
-    std::vector<std::string> users;
-    for (std::size_t user = 0; user < kUsers; ++user) {
-      users.push_back(client.create_user(admin, "bulk." + std::to_string(user)).id);
-    }
-    std::vector<std::string> targets;
-    for (std::size_t times = 0; times < kTokensOfEach; ++times) {
-      targets.insert(targets.end(), users.begin(), users.end());
-    }
-    body_ = bulk_body("userIds", targets);
-  }
-
-  // Until the server is gone.
-  void run(ServerProcess& server, const Credentials& admin) {
-    newest_.clear();
-    HttpClient client(Endpoint{.port = server.port()});
-    for (;;) {
-      const Response response = client.exchange({.method = "POST",
-                                                 .target = "/api/v1/users.createTokens",
-                                                 .headers = headers_of(admin),
-                                                 .body = body_});
-      if (response.status != 200) {
-        if (response.status != 0) problems_.push_back("bulk: " + response.body);
-        return;
-      }
-      newest_ = response.body;
-      ++answers_;
-    }
-  }
-
-  // How many of the last answer's tokens are refused.
-  std::size_t count_lost(ServerProcess& server) const {
-    ApiClient client(server);
-    const auto tokens = issued_in_bulk(newest_);
-    std::size_t lost = 0;
-    // One of 19, which are not those of the same users each time.
-    for (std::size_t number = 0; number < tokens.size(); number += 19) {
-      lost += !client.authenticates(tokens[number]);
-    }
-    return lost;
-  }
-
-  // Answers that no living server may give.
-  const std::vector<std::string>& problems() const { return problems_; }
-  // Of all runs; from any thread.
-  std::uint64_t answers() const { return answers_; }
-  std::uint64_t acknowledged() const { return answers_ * kUsers * kTokensOfEach; }
-
- private:
-  std::string body_;
-  std::string newest_;  // answer of this run
-  std::vector<std::string> problems_;
-  std::atomic<std::uint64_t> answers_ = 0;
-};
-
 class PowerLoss : public testing::Test {
  protected:
   // The server's data is on the disk, and so small that it is written over soon.
@@ -106,7 +41,7 @@ class PowerLoss : public testing::Test {
                                  "--write-buffer-bytes", "1MiB"}});
     ASSERT_TRUE(server_->start()) << server_->report();
     load_ = std::make_unique<CrashLoad>(*server_, random_);
-    bulk_.prepare(*server_, load_->admin());
+    bulk_ = std::make_unique<BulkLoad>(*server_, load_->admin());
   }
 
   // Returns the answers that no living server may give.
@@ -114,9 +49,10 @@ class PowerLoss : public testing::Test {
     std::thread bulk;
     auto problems = load_->run(cycle, [&] {
       const auto end = std::chrono::steady_clock::now() + kLoadTimeout;
-      const std::uint64_t before = bulk_.answers();
-      bulk = std::thread([this] { bulk_.run(*server_, load_->admin()); });
-      while (bulk_.answers() < before + kBulkAnswersMin && std::chrono::steady_clock::now() < end) {
+      const std::uint64_t before = bulk_->answers();
+      bulk = std::thread([this] { bulk_->run(); });
+      while (bulk_->answers() < before + kBulkAnswersMin &&
+             std::chrono::steady_clock::now() < end) {
         std::this_thread::sleep_for(Milliseconds(10));
       }
       std::this_thread::sleep_for(Milliseconds(random_() % kLoadMsMax));
@@ -127,7 +63,7 @@ class PowerLoss : public testing::Test {
       server_->kill();
     });
     bulk.join();
-    problems.insert(problems.end(), bulk_.problems().begin(), bulk_.problems().end());
+    problems.insert(problems.end(), bulk_->problems().begin(), bulk_->problems().end());
     return problems;
   }
 
@@ -155,8 +91,8 @@ class PowerLoss : public testing::Test {
     const auto found = load_->contradictions(cycle);
     ASSERT_TRUE(found.empty()) << "cycle " << cycle << ", seed " << seed_ << ":\n"
                                << joined(found) << server_->report();
-    ASSERT_EQ(bulk_.count_lost(*server_), 0U) << "cycle " << cycle << ", seed " << seed_ << ":\n"
-                                              << server_->report();
+    ASSERT_EQ(bulk_->count_lost(), 0U) << "cycle " << cycle << ", seed " << seed_ << ":\n"
+                                       << server_->report();
   }
 
   void lose_power_again_and_again(VolatileDisk::WriteCache cache) {
@@ -169,9 +105,9 @@ class PowerLoss : public testing::Test {
     // A load that issued nothing would prove nothing, nor would power that was cut while the disk
     // had nothing to lose.
     EXPECT_GT(load_->acknowledged(), static_cast<std::uint64_t>(cycles) * 20);
-    EXPECT_GE(bulk_.answers(), static_cast<std::uint64_t>(cycles) * kBulkAnswersMin);
+    EXPECT_GE(bulk_->answers(), static_cast<std::uint64_t>(cycles) * kBulkAnswersMin);
     EXPECT_GT(unflushed_sectors_, 0U);
-    std::cout << load_->acknowledged() << " single tokens and " << bulk_.acknowledged()
+    std::cout << load_->acknowledged() << " single tokens and " << bulk_->acknowledged()
               << " in bulk were acknowledged\n";
     EXPECT_EQ(server_->stop(), 0) << server_->report();
   }
@@ -182,7 +118,7 @@ class PowerLoss : public testing::Test {
   std::unique_ptr<MountedDisk> mounted_;
   std::unique_ptr<ServerProcess> server_;
   std::unique_ptr<CrashLoad> load_;
-  Bulk bulk_;
+  std::unique_ptr<BulkLoad> bulk_;
   VolatileDisk::Loss loss_;  // the last one's
   std::size_t unflushed_sectors_ = 0;
 };
@@ -205,7 +141,7 @@ TEST_F(PowerLoss, ADiskThatDoesNotFlushIsFound) {
   EXPECT_GT(loss_.lost, 0U);
   ASSERT_NO_FATAL_FAILURE(power_on());
   EXPECT_FALSE(load_->contradictions(1).empty());
-  EXPECT_GT(bulk_.count_lost(*server_), 0U);
+  EXPECT_GT(bulk_->count_lost(), 0U);
 }
 
 }  // namespace
