@@ -227,7 +227,7 @@ Result<bool> Journal::append(std::string_view payload) {
   ++self.count;
   ++self.in_kernel;
   self.offset += bytes;
-  if (self.offset > self.options.file_bytes / 2) {
+  if (self.offset > self.current->bytes / 2) {
     self.half_full.store(true, std::memory_order_relaxed);
   }
   self.current->last_sequence = header.sequence;

@@ -29,7 +29,7 @@ namespace {
 constexpr std::size_t kFillBytes = 1U << 20;  // zeros of one write
 // A quiet filling rests so many times as long as its last write took, within kQuietFillRestMin and
 // kQuietFillRestMax.
-constexpr int kRestsPerWrite = 3;
+constexpr int kRestTimesWrite = 3;
 constexpr std::string_view kUnfinished = ".new";
 
 // Not every file system knows O_DIRECT.
@@ -59,9 +59,9 @@ bool fill(int descriptor, std::size_t bytes, const std::function<bool()>& is_urg
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return false;
     at += static_cast<std::size_t>(written);
-    if (!quiet) continue;
-    std::this_thread::sleep_for(std::clamp<Clock::duration>(kRestsPerWrite * (Clock::now() - began),
-                                                            kQuietFillRestMin, kQuietFillRestMax));
+    if (!quiet || at == bytes) continue;
+    std::this_thread::sleep_for(std::clamp<Clock::duration>(
+        kRestTimesWrite * (Clock::now() - began), kQuietFillRestMin, kQuietFillRestMax));
   }
   return fsync(descriptor) == 0;
 }

@@ -1,6 +1,13 @@
 #include "tests/crash/bulk_load.h"
 
+#include "core/error.h"
+
 namespace tokend::tests {
+namespace {
+
+constexpr std::size_t kAnswersKept = BulkLoad::kLivingAnswers + 3;
+
+}  // namespace
 
 BulkLoad::BulkLoad(ServerProcess& server, const Credentials& admin)
     : server_(server),
@@ -29,20 +36,27 @@ void BulkLoad::run() {
       if (response.status != 0) problems_.push_back("bulk: " + response.body);
       return;
     }
-    newest_ = response.body;
+    newest_.push_front(response.body);
+    if (newest_.size() > kAnswersKept) newest_.pop_back();
     ++answers_;
   }
 }
 
-std::size_t BulkLoad::count_lost() const {
+BulkLoad::Found BulkLoad::contradictions() const {
   ApiClient client(server_);
-  const auto tokens = issued_in_bulk(newest_);
-  std::size_t lost = 0;
-  // One of 19, which are not those of the same users each time.
-  for (std::size_t number = 0; number < tokens.size(); number += 19) {
-    lost += !client.authenticates(tokens[number]);
+  Found found;
+  for (std::size_t age = 0; age < newest_.size(); ++age) {
+    if (age == kLivingAnswers) continue;
+    const auto tokens = issued_in_bulk(newest_[age]);
+    CHECK(tokens.size() == kUsers * kTokensOfEach);
+    // One of 19, which are not those of the same users each time.
+    for (std::size_t number = age; number < tokens.size(); number += 19) {
+      const bool lives = client.authenticates(tokens[number]);
+      found.lost += age < kLivingAnswers && !lives;
+      found.kept += age > kLivingAnswers && lives;
+    }
   }
-  return lost;
+  return found;
 }
 
 }  // namespace tokend::tests

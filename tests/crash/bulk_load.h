@@ -6,19 +6,22 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
+#include "tests/crash/oracle.h"
 #include "tests/support/api_client.h"
 
 namespace tokend::tests {
 
 class BulkLoad {
  public:
-  // The last answer's tokens, and those of a request that was not answered, are less than the limit
-  // of a user: it ends none of them.
-  static constexpr std::size_t kUsers = 100;
-  static constexpr std::size_t kTokensOfEach = 20;
+  static constexpr std::size_t kUsers = 400;
+  static constexpr std::size_t kTokensOfEach = 5;
+  // Whose tokens live, whether or not one more request, which was not answered, was done; those of
+  // one answer less may live, and all older ones are beyond the limit of a user.
+  static constexpr std::size_t kLivingAnswers = kTokensOfAUserMax / kTokensOfEach - 1;
 
   // Makes the users; the server runs.
   BulkLoad(ServerProcess& server, const Credentials& admin);
@@ -26,9 +29,13 @@ class BulkLoad {
   // One request after another, until the server is gone.
   void run();
 
-  // How many of the last answer's tokens the server, which was started again, refuses. Of those of
-  // no answer: none.
-  [[nodiscard]] std::size_t count_lost() const;
+  // Asks the server, which was started again, for some of the last answers' tokens: how many it
+  // refuses that must live, and how many live that were dropped.
+  struct Found {
+    std::size_t lost = 0;
+    std::size_t kept = 0;
+  };
+  [[nodiscard]] Found contradictions() const;
   // Answers that no living server may give.
   [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
   // Of all runs.
@@ -39,7 +46,7 @@ class BulkLoad {
   ServerProcess& server_;
   const Credentials admin_;
   std::string body_;
-  std::string newest_;  // answer of this run
+  std::deque<std::string> newest_;  // answers of this run, the newest first
   std::vector<std::string> problems_;
   std::atomic<std::uint64_t> answers_ = 0;
 };

@@ -91,8 +91,8 @@ class PowerLoss : public testing::Test {
     const auto found = load_->contradictions(cycle);
     ASSERT_TRUE(found.empty()) << "cycle " << cycle << ", seed " << seed_ << ":\n"
                                << joined(found) << server_->report();
-    ASSERT_EQ(bulk_->count_lost(), 0U) << "cycle " << cycle << ", seed " << seed_ << ":\n"
-                                       << server_->report();
+    ASSERT_EQ(bulk_->contradictions().lost, 0U) << "cycle " << cycle << ", seed " << seed_ << ":\n"
+                                                << server_->report();
   }
 
   void lose_power_again_and_again(VolatileDisk::WriteCache cache) {
@@ -141,7 +141,7 @@ TEST_F(PowerLoss, ADiskThatDoesNotFlushIsFound) {
   EXPECT_GT(loss_.lost, 0U);
   ASSERT_NO_FATAL_FAILURE(power_on());
   EXPECT_FALSE(load_->contradictions(1).empty());
-  EXPECT_GT(bulk_->count_lost(), 0U);
+  EXPECT_GT(bulk_->contradictions().lost, 0U);
 }
 
 }  // namespace
