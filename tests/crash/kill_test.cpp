@@ -101,7 +101,8 @@ TEST_F(Kill, WhatWasAcknowledgedHoldsAndWhatWasRevokedStaysSo) {
 TEST_F(Kill, KilledWhileTablesAreMadeItLosesNothing) {
   const auto begin = std::chrono::steady_clock::now();
   const int cycles = crash_cycles(15);
-  // A checkpoint, for which all that is new goes into tables, every few hundred thousand tokens.
+  // A segment, which becomes a table when it is full, has room for some ten thousand tokens. Each
+  // start that replays them makes tables as well.
   server_.settings().flags = {"--journal-bytes", "16MiB", "--write-buffer-bytes", "1MiB"};
   ASSERT_NO_FATAL_FAILURE(start());
   CrashLoad load(server_, random_);
@@ -114,8 +115,10 @@ TEST_F(Kill, KilledWhileTablesAreMadeItLosesNothing) {
     ASSERT_NO_FATAL_FAILURE(start());
     ASSERT_NO_FATAL_FAILURE(check(load, cycle));
     const BulkLoad::Found found = bulk.contradictions();
-    ASSERT_EQ(found.lost, 0U) << "cycle " << cycle << ", seed " << seed_ << server_.report();
-    ASSERT_EQ(found.kept, 0U) << "cycle " << cycle << ", seed " << seed_ << server_.report();
+    ASSERT_EQ(found.lost, 0U) << "cycle " << cycle << ", seed " << seed_ << ":\n"
+                              << server_.report();
+    ASSERT_EQ(found.kept, 0U) << "cycle " << cycle << ", seed " << seed_ << ":\n"
+                              << server_.report();
   }
   ASSERT_NO_FATAL_FAILURE(check(load, CrashLoad::kAll));
   EXPECT_GT(in_between, 0) << "it was never killed in the middle of it";
